@@ -1,0 +1,36 @@
+"""Bytes and seconds, as people read them.
+
+Memory is said in GiB (2^30) because that is what vLLM logs; files and downloads in GB (10^9)
+because that is what the Hub shows.
+"""
+
+KIB = 1024
+MIB = 1024**2
+GIB = 1024**3
+GB = 10**9
+MB = 10**6
+
+
+def gib(count: float, digits: int = 2) -> str:
+    """Format a byte count as GiB: ``gib(2**30) == "1.00 GiB"``."""
+    return f"{count / GIB:.{digits}f} GiB"
+
+
+def file_size(count: float) -> str:
+    """Format a byte count as a file manager does, in powers of ten: ``"34.3 GB"``."""
+    for unit, size in (("GB", GB), ("MB", MB), ("kB", 1000)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{int(count)} B"
+
+
+def duration(seconds: float) -> str:
+    """Format seconds for a status line: ``"8 s"``, ``"1 min 05 s"``, ``"2 h 10 min"``."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02d} min"

@@ -1,0 +1,10 @@
+"""What can we serve? Recipes: what each model is, needs, and is good for, with sources.
+
+May import core. ``loader`` reads the YAML files; everything else takes and returns values.
+"""
+
+from sparkwell.catalog.catalog import Catalog, load_catalog
+from sparkwell.catalog.recipe import Recipe
+from sparkwell.catalog.shape import ModelShape
+
+__all__ = ["Catalog", "ModelShape", "Recipe", "load_catalog"]

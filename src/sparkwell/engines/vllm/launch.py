@@ -1,0 +1,108 @@
+"""vLLM's command line and environment: a recipe and a place to answer, rendered as a LaunchSpec."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sparkwell.catalog.recipe import FlagValue, Recipe
+from sparkwell.core.launch import Endpoint, LaunchSpec
+from sparkwell.engines.vllm.flags import check_flags
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchRequest:
+    """All that a vLLM start depends on.
+
+    ``model`` is a folder with a checkpoint, or a repository id when ``offline`` is False.
+    ``python`` is the interpreter of an engine environment; ``device`` is what its build of vLLM
+    runs on. ``overrides`` win over the recipe's flags. ``cache`` is the folder for what vLLM
+    compiles, kept between starts: a second start is then several times faster.
+    """
+
+    recipe: Recipe
+    instance: str
+    endpoint: Endpoint
+    model: str
+    python: str
+    version: str
+    device: str
+    cache: str
+    overrides: Mapping[str, FlagValue] = field(default_factory=dict)
+    offline: bool = True
+
+
+def render(request: LaunchRequest) -> LaunchSpec:
+    """The engine process for a request. Raises UsageError for a flag that vLLM does not take."""
+    return LaunchSpec(
+        instance=request.instance,
+        model=request.recipe.name,
+        engine="vllm",
+        engine_version=request.version,
+        argv=(*_program(request), *_own_arguments(request), *_flags(request)),
+        endpoint=request.endpoint,
+        env=_environment(request),
+        labels={"device": request.device},
+    )
+
+
+def _program(request: LaunchRequest) -> tuple[str, ...]:
+    """The CPU build's `vllm` command looks up a distribution named vllm, and fails."""
+    if request.device == "cpu":
+        return (request.python, "-m", "vllm.entrypoints.openai.api_server", "--model")
+    return (request.python, "-m", "vllm.entrypoints.cli.main", "serve")
+
+
+def _own_arguments(request: LaunchRequest) -> tuple[str, ...]:
+    return (
+        request.model,
+        "--served-model-name",
+        *request.recipe.aliases,
+        *_listen(request.endpoint),
+        "--disable-uvicorn-access-log",
+    )
+
+
+def _listen(endpoint: Endpoint) -> tuple[str, ...]:
+    if endpoint.uds:
+        return ("--uds", endpoint.uds)
+    return ("--host", "127.0.0.1", "--port", str(endpoint.port))
+
+
+def _flags(request: LaunchRequest) -> tuple[str, ...]:
+    chosen = {**request.recipe.serve.flags, **request.overrides}
+    checked = check_flags(chosen, where=f"recipe {request.recipe.name}")
+    return tuple(word for name, value in checked.items() for word in _words(name, value))
+
+
+def _words(name: str, value: FlagValue) -> tuple[str, ...]:
+    option = name.replace("_", "-")
+    if value is True:
+        return (f"--{option}",)
+    if value is False:
+        return (f"--no-{option}",)
+    return (f"--{option}", str(value))
+
+
+def _environment(request: LaunchRequest) -> dict[str, str]:
+    return {
+        **_QUIET,
+        "VLLM_CACHE_ROOT": f"{request.cache}/vllm",
+        "TRITON_CACHE_DIR": f"{request.cache}/triton",
+        "FLASHINFER_WORKSPACE_BASE": request.cache,
+        **(_OFFLINE if request.offline else {}),
+        **(_CPU if request.device == "cpu" else {}),
+        **request.recipe.serve.env,
+    }
+
+
+_QUIET = {
+    "PYTHONUNBUFFERED": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+    # The engine's processes talk to each other over TCP: keep that off the network.
+    "VLLM_HOST_IP": "127.0.0.1",
+    # Progress bars are read line by line; colours would only be in the way.
+    "NO_COLOR": "1",
+}
+_OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+# GiB for the KV cache; without it vLLM takes a share of the whole machine.
+_CPU = {"VLLM_CPU_KVCACHE_SPACE": "1"}

@@ -1,0 +1,244 @@
+"""Engine environments on disk: install, list, remove. Whole or not there at all.
+
+An environment is made in a staging folder beside its place, proved by importing the engine, and
+moved into place by one rename. Whatever goes wrong, or whoever interrupts, leaves only staging
+behind, and the next call removes it. uv keeps finished downloads, so a second try goes on where
+the first one stopped.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from sparkwell.core.errors import ConflictError, EnvironmentFault
+from sparkwell.core.units import file_size
+from sparkwell.engines.environments import EngineEnvironment
+
+Report = Callable[[str, float | None], None]
+"""Told what is being done, and which share of it is done (0 to 1; None when unknown)."""
+_STAGING = ".staging-"
+_MARKER = "sparkwell-engine.json"
+TICK_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """An environment that is whole. ``python`` is its interpreter, ``version`` the engine's."""
+
+    name: str
+    engine: str
+    device: str
+    version: str
+    folder: str
+    python: str
+
+
+class EnvironmentStore:
+    """The folder that holds the engine environments, one folder each."""
+
+    def __init__(self, root: Path, environ: Mapping[str, str] | None = None) -> None:
+        self.root = root
+        self._environ = with_wheel_folder(os.environ if environ is None else environ)
+
+    def find(self, name: str) -> Installed | None:
+        """The environment of that name if it is installed whole, else None."""
+        marker = self.root / name / _MARKER
+        try:
+            return Installed(**json.loads(marker.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def installed(self) -> list[Installed]:
+        """All environments that are there."""
+        folders = sorted(self.root.glob(f"*/{_MARKER}"))
+        found = (self.find(marker.parent.name) for marker in folders)
+        return [entry for entry in found if entry]
+
+    def install(self, wanted: EngineEnvironment, report: Report) -> Installed:
+        """Make the environment, replacing one that is there only when the new one is proved.
+
+        ``report`` is told each step in a few words, several times a second while it lasts.
+        Raises EnvironmentFault (no uv, no space, uv failed, the import failed) and ConflictError
+        (somebody else is installing).
+        """
+        uv = find_uv(self._environ)
+        with self._locked():
+            self._remove_staging()
+            self._need_space(wanted)
+            staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=self.root))
+            try:
+                self._build(uv, wanted, staging, report)
+                return self._put_in_place(wanted, staging)
+            finally:
+                shutil.rmtree(staging, ignore_errors=True)
+
+    def remove(self, name: str) -> None:
+        """Remove an environment; raises EnvironmentFault when there is none of that name."""
+        with self._locked():
+            self._remove_staging()
+            if self.find(name) is None:
+                raise EnvironmentFault(
+                    f"The engine environment {name} is not installed.",
+                    hint="`sparkwell engine list` shows what is.",
+                )
+            shutil.rmtree(self.root / name)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """One writer at a time, also across processes; the lock ends with its process."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with (self.root / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise ConflictError(
+                    "Another `sparkwell engine` command is at work on this folder.",
+                    hint="Wait for it to end, then try again.",
+                ) from None
+            yield
+
+    def _remove_staging(self) -> None:
+        for folder in self.root.glob(f"{_STAGING}*"):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _need_space(self, wanted: EngineEnvironment) -> None:
+        free = shutil.disk_usage(self.root).free
+        if free < wanted.disk_bytes:
+            raise EnvironmentFault(
+                f"No space left for the engine environment {wanted.name}: it needs about "
+                f"{file_size(wanted.disk_bytes)}, {self.root} has {file_size(free)} free.",
+                hint="Free some space, or set SPARKWELL_HOME to a folder on a larger disk.",
+            )
+
+    def _build(self, uv: str, wanted: EngineEnvironment, staging: Path, report: Report) -> None:
+        pins = staging / "requirements.txt"
+        python = str(staging / "bin" / "python")
+        report("making the environment", None)
+        self._run([uv, *_venv_arguments(staging)], "uv could not make the environment")
+        pins.write_text(wanted.requirements, encoding="utf-8")
+        options = ["--quiet", "--no-deps", *self._torch_source(wanted)]
+        self._run(
+            [uv, "pip", "install", "--python", python, *options, "-r", str(pins)],
+            "uv could not install the packages",
+            lambda written: report("downloading and unpacking", written / wanted.disk_bytes),
+        )
+        self._run(
+            [python, "-c", wanted.imports],
+            "the installed engine cannot be imported",
+            lambda _written: report("checking that it can be imported", None),
+        )
+
+    def _torch_source(self, wanted: EngineEnvironment) -> list[str]:
+        """PyTorch's own index for its CPU build, unless a folder of wheels has it already."""
+        folder = self._environ.get("UV_FIND_LINKS", "")
+        if folder and list(Path(folder).glob("torch-*+cpu-*.whl")):
+            return []
+        return ["--torch-backend", wanted.torch_backend]
+
+    def _run(
+        self, command: list[str], failure: str, tick: Callable[[int], None] = lambda _: None
+    ) -> None:
+        """Run to the end; ``tick`` is told the bytes that the program has written so far."""
+        with tempfile.TemporaryFile() as said:
+            try:
+                process = psutil.Popen(command, env=self._environment(), stdout=said, stderr=said)
+            except OSError as error:
+                raise EnvironmentFault(f"{failure}: {error}.") from None
+            code = _watch(process, tick)
+            if code != 0:
+                raise _failure(failure, code, _end_of(said))
+
+    def _environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in self._environ.items() if k not in _UNWANTED}
+        return {**kept, "UV_LINK_MODE": kept.get("UV_LINK_MODE", _link_mode(self.root))}
+
+    def _put_in_place(self, wanted: EngineEnvironment, staging: Path) -> Installed:
+        final = self.root / wanted.name
+        entry = Installed(
+            name=wanted.name,
+            engine=wanted.engine,
+            device=wanted.device,
+            version=wanted.version,
+            folder=str(final),
+            python=str(final / "bin" / "python"),
+        )
+        marker = staging / _MARKER
+        marker.write_text(json.dumps(asdict(entry), indent=1), encoding="utf-8")
+        staging.chmod(0o755)
+        if final.exists():
+            shutil.rmtree(final)
+        staging.rename(final)
+        return entry
+
+
+_UNWANTED = frozenset({"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET"})
+
+
+def _watch(process: psutil.Popen, tick: Callable[[int], None]) -> int:
+    """Wait for the process; if we are interrupted it ends too."""
+    try:
+        while True:
+            with suppress(psutil.Error):
+                tick(process.io_counters().write_chars)
+            with suppress(psutil.TimeoutExpired):
+                return int(process.wait(timeout=TICK_S))
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+
+
+def _end_of(said: IO[bytes]) -> str:
+    said.seek(0)
+    lines = said.read().decode(errors="replace").strip().splitlines()
+    return "\n".join(f"  {line}" for line in lines[-12:])
+
+
+def _failure(what: str, code: int, said: str) -> EnvironmentFault:
+    return EnvironmentFault(
+        f"{what} (exit code {code}):\n{said}\nNothing half-made is left.",
+        hint="Finished downloads are kept: run the command again when the cause is gone.",
+    )
+
+
+def with_wheel_folder(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment with pip's folder of wheels told to uv, which does not read pip's."""
+    folder = environ.get("UV_FIND_LINKS") or environ.get("PIP_FIND_LINKS")
+    return {**environ, **({"UV_FIND_LINKS": folder} if folder else {})}
+
+
+def find_uv(environ: Mapping[str, str]) -> str:
+    """Uv's program: beside this Python, named by UV, or on PATH; raises EnvironmentFault."""
+    beside = Path(sys.executable).parent / "uv"
+    candidates = [str(beside), environ.get("UV", ""), shutil.which("uv") or ""]
+    for candidate in candidates:
+        if candidate and os.access(candidate, os.X_OK):
+            return candidate
+    raise EnvironmentFault(
+        "The tool uv is needed to install engines, and is not there.",
+        hint="Install it with `pip install 'sparkwell[engines]'`.",
+    )
+
+
+def _venv_arguments(folder: Path) -> list[str]:
+    """Relocatable, because the environment is moved into place; with this very Python."""
+    python = getattr(sys, "_base_executable", None) or sys.executable
+    options = ["--relocatable", "--allow-existing", "--no-project", "--quiet"]
+    return ["venv", *options, "--python", python, str(folder)]
+
+
+def _link_mode(root: Path) -> str:
+    """Hard links from uv's cache save space, but only work within one file system."""
+    cache = Path.home() / ".cache"
+    same = cache.exists() and cache.stat().st_dev == root.stat().st_dev
+    return "hardlink" if same else "copy"

@@ -1,0 +1,49 @@
+"""How far a start is, and how long it will still take: from what earlier starts took."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sparkwell.core.phases import Phase
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A start in figures. Times in seconds; ``left_s`` and ``percent`` None when unknown."""
+
+    phase: Phase
+    percent: float | None
+    elapsed_s: float
+    left_s: float | None
+
+
+def progress(
+    expected: Mapping[Phase, float],
+    entered: Mapping[Phase, float],
+    phase: Phase,
+    fraction: float | None,
+    now: float,
+) -> Progress:
+    """Estimate a start.
+
+    ``expected`` are seconds per phase; ``entered`` Unix seconds at which phases began;
+    ``fraction`` the share of ``phase`` that the engine itself reports, which wins over time.
+    A phase that takes longer than expected holds the estimate, it never goes past its share.
+    """
+    began = min(entered.values(), default=now)
+    elapsed = max(0.0, now - began)
+    if phase is Phase.READY:
+        return Progress(phase, 100.0, elapsed, 0.0)
+    total = sum(expected.values())
+    if total <= 0:
+        return Progress(phase, None, elapsed, None)
+    behind = sum(took for name, took in expected.items() if name.is_before(phase))
+    own = expected.get(phase, 0.0)
+    inside = own * _share(own, fraction, now - entered.get(phase, now))
+    done = behind + inside
+    return Progress(phase, min(99.0, 100 * done / total), elapsed, max(0.0, total - done))
+
+
+def _share(own: float, fraction: float | None, spent: float) -> float:
+    if fraction is not None:
+        return fraction
+    return min(1.0, spent / own) if own > 0 else 1.0

@@ -1,0 +1,268 @@
+"""The one owner of the box: takes requests, asks the machine what to do, and has it done."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sparkwell.core.errors import SparkwellError
+from sparkwell.core.launch import Endpoint, ExitRecord, LaunchSpec, Running
+from sparkwell.core.protocols import Driver
+from sparkwell.supervisor import machine
+from sparkwell.supervisor.journal import Journal
+from sparkwell.supervisor.machine import Box, Instance, State
+from sparkwell.supervisor.start import StartWatch, Timeline
+
+logger = logging.getLogger(__name__)
+
+Prepare = Callable[[str], LaunchSpec]
+"""Makes the launch spec for an instance id; raises SparkwellError when it cannot be launched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to use a ready engine until ``release`` is called, once."""
+
+    instance: str
+    model: str
+    endpoint: Endpoint
+    release: Callable[[], None]
+
+
+class Supervisor:
+    """Owns the box. All methods belong to one event loop; state changes only in ``_apply``.
+
+    ``watch`` follows a start until the engine answers; ``finished`` is told the timeline of
+    every start that became ready, so that the next one can be estimated.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        journal: Journal,
+        watch: StartWatch,
+        *,
+        new_id: Callable[[str], str],
+        finished: Callable[[LaunchSpec, Timeline], None] = lambda _spec, _timeline: None,
+    ) -> None:
+        self._driver = driver
+        self._journal = journal
+        self._watch = watch
+        self._new_id = new_id
+        self._finished = finished
+        self._box = Box()
+        self._specs: dict[str, LaunchSpec] = {}
+        self._timelines: dict[str, Timeline] = {}
+        self._leases: dict[str, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Condition()
+
+    # ── what others may see ─────────────────────────────────────────────────────────────────
+
+    @property
+    def instance(self) -> Instance | None:
+        """The instance that holds the machine or failed last; for showing, not for deciding."""
+        return self._box.instance
+
+    @property
+    def timeline(self) -> Timeline | None:
+        """When the current instance entered its phases, in Unix seconds."""
+        instance = self._box.instance
+        return self._timelines.get(instance.id) if instance else None
+
+    def spec(self, instance: str) -> LaunchSpec | None:
+        """What an instance of this daemon was launched with."""
+        return self._specs.get(instance)
+
+    @property
+    def requests_running(self) -> int:
+        """Leases that are out now."""
+        return sum(self._leases.values())
+
+    # ── what others may ask for ─────────────────────────────────────────────────────────────
+
+    async def adopt(self) -> None:
+        """Take over what an earlier daemon left running."""
+        for running in await self._driver.running():
+            await self._adopt_one(running)
+
+    def up(self, model: str, prepare: Prepare) -> str:
+        """Begin to serve ``model`` and return its instance id, at once.
+
+        Raises ConflictError when another model holds the machine, and what ``prepare`` raises;
+        nothing has changed then.
+        """
+        wanted = machine.Up(model, self._new_id(model))
+        box, effects = machine.step(self._box, wanted)
+        if effects:
+            self._specs[wanted.instance] = prepare(wanted.instance)
+        self._carry_out(box, effects)
+        return self._box.instance.id if self._box.instance else wanted.instance
+
+    async def down(self) -> Instance | None:
+        """End what holds the machine and return when no process of it is left."""
+        stopped = self._box.instance if self._box.busy else None
+        self._apply(machine.Down())
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._box.busy)
+        return stopped
+
+    def ensure_ready(self, model: str) -> Lease:
+        """A lease on an engine that serves ``model`` now; call its ``release`` when done.
+
+        Raises NotReadyError that says what to do.
+        """
+        instance = machine.ready_instance(self._box, model)
+        self._leases[instance.id] = self._leases.get(instance.id, 0) + 1
+        endpoint = self._specs[instance.id].endpoint
+        return Lease(instance.id, model, endpoint, partial(self._release, instance.id))
+
+    def _release(self, instance: str) -> None:
+        self._leases[instance] -= 1
+        if self._leases[instance] == 0:
+            del self._leases[instance]
+
+    async def settled(self, instance: str) -> Instance | None:
+        """Wait until a start has ended one way or the other; None when it was stopped."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._is_moving(instance))
+        current = self._box.instance
+        return current if current and current.id == instance else None
+
+    async def close(self) -> None:
+        """Let go of everything; engines go on running."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # ── the one place where state changes ───────────────────────────────────────────────────
+
+    def _apply(self, event: machine.Event) -> None:
+        box, effects = machine.step(self._box, event)
+        self._carry_out(box, effects)
+
+    def _carry_out(self, box: Box, effects: tuple[machine.Effect, ...]) -> None:
+        self._box = box
+        for effect in effects:
+            self._carry_out_one(effect)
+        self._spawn(self._notify())
+
+    def _carry_out_one(self, effect: machine.Effect) -> None:
+        match effect:
+            case machine.Launch(instance=instance):
+                self._timelines = {instance: Timeline()}
+                self._spawn(self._launch(instance))
+            case machine.Follow(instance=instance):
+                self._timelines = {instance: Timeline(observed=False)}
+                self._spawn(self._live(instance))
+            case machine.Terminate(instance=instance):
+                self._spawn(self._terminate(instance))
+            case machine.Tell():
+                self._tell(effect)
+
+    def _tell(self, tell: machine.Tell) -> None:
+        instance = tell.instance
+        event = self._journal.add(
+            tell.kind,
+            tell.message,
+            model=instance.model,
+            instance=instance.id,
+            data=_facts(instance),
+        )
+        timeline = self._timelines.get(instance.id)
+        if timeline and instance.state in (State.STARTING, State.READY):
+            timeline.enter(instance.phase, event.at)
+        logger.info(tell.message, extra={"action": tell.kind})
+
+    # ── effects ─────────────────────────────────────────────────────────────────────────────
+
+    async def _launch(self, instance: str) -> None:
+        try:
+            await self._driver.start(self._specs[instance])
+        except SparkwellError as error:
+            self._apply(machine.NotLaunched(instance, str(error)))
+        else:
+            await self._live(instance)
+
+    async def _live(self, instance: str) -> None:
+        """See a running instance through to its end, whatever happens on the way."""
+        starting = self._spawn(self._bring_up(instance))
+        record = await self._driver.wait(instance)
+        starting.cancel()
+        self._apply(machine.Ended(instance, record))
+
+    async def _bring_up(self, instance: str) -> None:
+        """Follow the start; every outcome but the engine's end comes back as an event."""
+        spec = self._specs[instance]
+        try:
+            await self._watch.until_ready(
+                spec, lambda mark: self._apply(machine.Progressed(instance, mark))
+            )
+        except SparkwellError as error:
+            self._apply(machine.Failed(instance, error.message))
+        else:
+            self._apply(machine.Answered(instance))
+            self._keep_timeline(spec)
+
+    def _keep_timeline(self, spec: LaunchSpec) -> None:
+        timeline = self._timelines.get(spec.instance)
+        if timeline and timeline.complete:
+            self._finished(spec, timeline)
+
+    async def _terminate(self, instance: str) -> None:
+        """Its end is seen by ``_live``, as every end is."""
+        await self._driver.stop(instance)
+
+    async def _adopt_one(self, running: Running) -> None:
+        spec = running.spec
+        if self._box.busy:
+            # One instance holds the machine; a second one is left over from a crash.
+            await self._driver.stop(spec.instance)
+            return
+        self._specs[spec.instance] = spec
+        self._apply(machine.Adopted(spec.model, spec.instance))
+
+    # ── helpers ─────────────────────────────────────────────────────────────────────────────
+
+    def _is_moving(self, instance: str) -> bool:
+        current = self._box.instance
+        if current is None or current.id != instance:
+            return False
+        return current.state in (State.STARTING, State.STOPPING)
+
+    async def _notify(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception():
+            logger.error("A supervisor task failed", exc_info=task.exception())
+
+
+def _facts(instance: Instance) -> dict[str, object]:
+    """What an event says about its instance, as JSON values."""
+    return {
+        "state": instance.state.value,
+        "phase": instance.phase.value,
+        "fraction": instance.fraction,
+        "error": instance.error,
+        **({"exit": _exit(instance.record)} if instance.record else {}),
+    }
+
+
+def _exit(record: ExitRecord) -> dict[str, object]:
+    return {
+        "code": record.code,
+        "signal": record.signal,
+        "reason": record.reason,
+        "last_lines": list(record.last_lines),
+    }

@@ -1,0 +1,143 @@
+"""From launched to answering: follow the log, ask /health, then ask for one token."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from sparkwell.core.errors import EnvironmentFault
+from sparkwell.core.launch import Endpoint, LaunchSpec
+from sparkwell.core.phases import Phase, PhaseMark
+from sparkwell.core.protocols import Driver
+
+ReadLine = Callable[[str], PhaseMark | None]
+OnMark = Callable[[PhaseMark], None]
+
+
+@dataclass(slots=True)
+class Timeline:
+    """When a start entered each of its phases, in Unix seconds, in the order of entering.
+
+    ``observed`` is False for an adopted instance, whose log is read again long after.
+    """
+
+    observed: bool = True
+    entered: dict[Phase, float] = field(default_factory=dict)
+
+    def enter(self, phase: Phase, at: float) -> None:
+        """Note the first time that a phase was seen."""
+        self.entered.setdefault(phase, at)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the start was seen from its beginning to ready."""
+        return self.observed and {Phase.LAUNCH, Phase.READY} <= self.entered.keys()
+
+    @property
+    def total_s(self) -> float | None:
+        """Seconds from the beginning to ready; None unless both were seen."""
+        if not self.complete:
+            return None
+        return self.entered[Phase.READY] - self.entered[Phase.LAUNCH]
+
+    @property
+    def durations(self) -> dict[Phase, float]:
+        """Seconds spent in each phase that has been left."""
+        steps = list(self.entered.items())
+        following = steps[1:]
+        return {
+            phase: later - at for (phase, at), (_, later) in zip(steps, following, strict=False)
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class StartWatch:
+    """Follows one start. ``timeout_s`` bounds it from launch to the first token.
+
+    ``read_line`` is the engine's log reader. ``poll_s`` is the pause between health checks;
+    it bounds how much later than the engine itself we say "ready".
+    """
+
+    driver: Driver
+    read_line: ReadLine
+    timeout_s: float = 1800.0
+    canary_timeout_s: float = 120.0
+    poll_s: float = 0.2
+
+    async def until_ready(self, spec: LaunchSpec, on_mark: OnMark) -> None:
+        """Return when the engine is healthy and has generated a token.
+
+        Raises EnvironmentFault when the time is over or the engine answers wrongly. The
+        engine's end is not this watch's concern: the caller cancels it, or lets it time out.
+        """
+        reading = asyncio.create_task(self._read_log(spec, on_mark))
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                await self._healthy(spec.endpoint)
+                on_mark(PhaseMark(Phase.CANARY))
+                await self._one_token(spec)
+        except TimeoutError:
+            raise EnvironmentFault(
+                f"it was not ready within {self.timeout_s:.0f} s (setting start_timeout_s)"
+            ) from None
+        finally:
+            reading.cancel()
+            with suppress(asyncio.CancelledError):
+                await reading
+
+    async def _read_log(self, spec: LaunchSpec, on_mark: OnMark) -> None:
+        async for line in self.driver.follow(spec.instance):
+            mark = self.read_line(line)
+            if mark is not None:
+                on_mark(mark)
+
+    async def _healthy(self, endpoint: Endpoint) -> None:
+        async with session(endpoint, timeout_s=10) as client:
+            while not await _answers_health(client, endpoint):  # noqa: ASYNC110 - polled
+                await asyncio.sleep(self.poll_s)
+
+    async def _one_token(self, spec: LaunchSpec) -> None:
+        """The canary: a green /health says nothing about generating (containers lie)."""
+        body = {"model": spec.model, "prompt": "Hello", "max_tokens": 1, "temperature": 0}
+        async with session(spec.endpoint, timeout_s=self.canary_timeout_s) as client:
+            try:
+                tokens = await _completion_tokens(client, spec.endpoint, body)
+            except TimeoutError:
+                raise EnvironmentFault(
+                    "the engine says that it is healthy, but generated nothing within "
+                    f"{self.canary_timeout_s:.0f} s"
+                ) from None
+            except aiohttp.ClientError as error:
+                raise EnvironmentFault(f"the engine broke off the first request: {error}") from None
+        if tokens < 1:
+            raise EnvironmentFault("the engine answered the first request without a token")
+
+
+def session(endpoint: Endpoint, *, timeout_s: float) -> aiohttp.ClientSession:
+    """An HTTP client for one engine."""
+    connector = aiohttp.UnixConnector(endpoint.uds) if endpoint.uds else aiohttp.TCPConnector()
+    timeout = aiohttp.ClientTimeout(total=timeout_s)
+    return aiohttp.ClientSession(connector=connector, timeout=timeout)
+
+
+async def _answers_health(client: aiohttp.ClientSession, endpoint: Endpoint) -> bool:
+    try:
+        async with client.get(endpoint.url("/health")) as response:
+            return response.status == 200
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        return False
+
+
+async def _completion_tokens(
+    client: aiohttp.ClientSession, endpoint: Endpoint, body: dict[str, object]
+) -> int:
+    async with client.post(endpoint.url("/v1/completions"), json=body) as response:
+        text = await response.text()
+        if response.status != 200:
+            raise EnvironmentFault(
+                f"the engine refused the first request ({response.status}): {text[:300]}"
+            )
+        return int(json.loads(text)["usage"]["completion_tokens"])

@@ -1,0 +1,7 @@
+"""The control API: HTTP and JSON on the daemon's Unix socket, for the CLI and the dashboard.
+
+May import supervisor, monitor and everything below them.
+"""
+
+API_VERSION = 1
+VERSION_HEADER = "X-Sparkwell-Api"

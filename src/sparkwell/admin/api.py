@@ -1,0 +1,167 @@
+"""The control API as an aiohttp application."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Protocol, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sparkwell.admin import API_VERSION, VERSION_HEADER
+from sparkwell.core.errors import ConflictError, SparkwellError, UsageError
+from sparkwell.core.events import Event
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Json = Mapping[str, Any]
+B = TypeVar("B", bound="Body")
+
+
+class Control(Protocol):
+    """What the control API asks of the daemon."""
+
+    def version(self) -> Json:
+        """Version and process of the daemon."""
+        ...
+
+    def status(self) -> Json:
+        """What runs, and how far it is."""
+        ...
+
+    def up(self, model: str, flags: Sequence[str]) -> Json:
+        """Begin to serve a model; returns at once."""
+        ...
+
+    async def down(self, model: str | None) -> Json:
+        """End the model, or whatever runs; returns when nothing of it is left."""
+        ...
+
+    async def restart(self, model: str | None) -> Json:
+        """End what runs and begin to serve it again, with the same flags."""
+        ...
+
+    def events(self, cursor: int) -> AsyncIterator[Event]:
+        """Events newer than the cursor, as they come."""
+        ...
+
+    def shut_down(self, *, stop_engines: bool) -> None:
+        """End the daemon soon; engines go on unless they are to be stopped."""
+        ...
+
+
+class Body(BaseModel):
+    """A request body: strict, so that a misspelt field is an error and not a lost wish."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class UpBody(Body):
+    """POST /admin/up."""
+
+    model: str
+    flags: tuple[str, ...] = ()
+
+
+class ModelBody(Body):
+    """POST /admin/down and /admin/restart; no model means whatever runs."""
+
+    model: str | None = None
+
+
+class ShutdownBody(Body):
+    """POST /admin/shutdown."""
+
+    stop_engines: bool = False
+
+
+def admin_application(control: Control) -> web.Application:
+    """The application to serve on the Unix socket."""
+    app = web.Application(middlewares=[_same_version, _errors_as_json])
+    routes = _Routes(control)
+    app.router.add_get("/admin/version", routes.version)
+    app.router.add_get("/admin/status", routes.status)
+    app.router.add_get("/admin/events", routes.events)
+    app.router.add_post("/admin/up", routes.up)
+    app.router.add_post("/admin/down", routes.down)
+    app.router.add_post("/admin/restart", routes.restart)
+    app.router.add_post("/admin/shutdown", routes.shutdown)
+    return app
+
+
+class _Routes:
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    async def version(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._control.version())
+
+    async def status(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._control.status())
+
+    async def up(self, request: web.Request) -> web.Response:
+        body = await _body(request, UpBody)
+        return web.json_response(self._control.up(body.model, body.flags))
+
+    async def down(self, request: web.Request) -> web.Response:
+        body = await _body(request, ModelBody)
+        return web.json_response(await self._control.down(body.model))
+
+    async def restart(self, request: web.Request) -> web.Response:
+        body = await _body(request, ModelBody)
+        return web.json_response(await self._control.restart(body.model))
+
+    async def shutdown(self, request: web.Request) -> web.Response:
+        body = await _body(request, ShutdownBody)
+        self._control.shut_down(stop_engines=body.stop_engines)
+        return web.json_response({"ending": True})
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """One JSON object a line, from the cursor ``after`` on, without end."""
+        cursor = _cursor(request.query.get("after", "0"))
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        await response.prepare(request)
+        async for event in self._control.events(cursor):
+            await response.write(json.dumps(asdict(event)).encode() + b"\n")
+        return response
+
+
+def _cursor(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"The cursor `after` is a whole number, not {text!r}.") from None
+
+
+async def _body(request: web.Request, schema: type[B]) -> B:
+    try:
+        return schema.model_validate_json(await request.read() or b"{}")
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"]) or "body"
+        raise UsageError(f"{where}: {first['msg']}") from None
+
+
+@web.middleware
+async def _same_version(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """An older or newer CLI must not guess: it is told to restart the daemon instead."""
+    spoken = request.headers.get(VERSION_HEADER, str(API_VERSION))
+    if spoken != str(API_VERSION):
+        error = ConflictError(
+            f"This daemon speaks version {API_VERSION} of the control API, not {spoken}.",
+            hint="Restart it: SIGTERM ends it and leaves the engines; then `sparkwell serve`.",
+        )
+        return _error(error)
+    return await handler(request)
+
+
+@web.middleware
+async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except SparkwellError as error:
+        return _error(error)
+
+
+def _error(error: SparkwellError) -> web.Response:
+    body = {"code": error.code, "message": error.message, "hint": error.hint}
+    return web.json_response({"error": body}, status=error.http_status)

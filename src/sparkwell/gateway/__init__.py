@@ -1,0 +1,5 @@
+"""The OpenAI endpoint: find out which model is meant, make sure that it is ready, relay.
+
+A request is read as far as its ``model``; then bytes move, in both directions, unread. May
+import supervisor and everything below it, but knows its backend only as a Protocol.
+"""

@@ -1,0 +1,78 @@
+"""The endpoints described: as OpenAPI for programs, as a page for people.
+
+The page needs no script and nothing from the network.
+"""
+
+from functools import cache
+from html import escape
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+import sparkwell
+
+
+@cache
+def openapi_document() -> dict[str, Any]:
+    """The OpenAPI 3.1 document of the gateway."""
+    text = files(__package__).joinpath("openapi.yaml").read_text(encoding="utf-8")
+    document: dict[str, Any] = yaml.safe_load(text)
+    document["info"]["version"] = sparkwell.__version__
+    return document
+
+
+def docs_page(base: str, models: list[str]) -> str:
+    """The page at /docs: what there is, and one example that can be pasted."""
+    rows = "\n".join(_row(*entry) for entry in _operations())
+    model = models[0] if models else "demo-qwen3"
+    return _PAGE.format(
+        version=escape(sparkwell.__version__),
+        rows=rows,
+        models=", ".join(f"<code>{escape(name)}</code>" for name in models) or "none yet",
+        example=escape(_EXAMPLE.format(base=base, model=model)),
+    )
+
+
+def _operations() -> list[tuple[str, str, str]]:
+    paths = openapi_document()["paths"]
+    return [
+        (method.upper(), path, operation["summary"])
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+    ]
+
+
+def _row(method: str, path: str, summary: str) -> str:
+    cells = (f"<code>{escape(method)}</code>", f"<code>{escape(path)}</code>", escape(summary))
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
+
+
+_EXAMPLE = """curl {base}/v1/chat/completions \\
+  -H 'Content-Type: application/json' \\
+  -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}]}}'"""
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Sparkwell: API</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+:root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }}
+body {{ max-width: 52rem; margin: 2rem auto; padding: 0 1rem; }}
+table {{ border-collapse: collapse; width: 100%; }}
+td, th {{ text-align: left; padding: .4rem .8rem .4rem 0; border-bottom: 1px solid #8884; }}
+pre {{ padding: 1rem; border: 1px solid #8884; border-radius: .5rem; overflow-x: auto; }}
+small {{ opacity: .7; }}
+</style></head><body>
+<h1>Sparkwell <small>{version}</small></h1>
+<p>OpenAI's API, served by the engines of this machine. Models that can be started here:
+{models}.</p>
+<table><thead><tr><th>Method</th><th>Path</th><th>What it does</th></tr></thead>
+<tbody>
+{rows}
+</tbody></table>
+<h2>Try it</h2>
+<pre>{example}</pre>
+<p>Any OpenAI client works with the base URL of this host and <code>/v1</code>.
+The same as a document for programs: <a href="/openapi.json">openapi.json</a>.</p>
+</body></html>
+"""

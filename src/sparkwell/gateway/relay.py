@@ -1,0 +1,139 @@
+"""Moving bytes between a client and an engine, without reading them."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
+
+from sparkwell.core.launch import Endpoint
+from sparkwell.gateway.envelope import error_body, error_response
+
+logger = logging.getLogger(__name__)
+
+# Headers that belong to one connection, and those that each side writes itself.
+_NOT_RELAYED = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "host",
+        "content-length",
+        "expect",
+        "authorization",
+        "cookie",
+        "date",
+        "server",
+    }
+)
+
+
+class Relay:
+    """A pool of connections to each engine."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[Endpoint, aiohttp.ClientSession] = {}
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
+
+    async def forward(
+        self, request: web.Request, endpoint: Endpoint, body: bytes | None
+    ) -> web.StreamResponse:
+        """Send the request to the engine and its answer to the client.
+
+        When the client goes away this coroutine is cancelled; leaving the ``async with`` then
+        closes the connection to the engine, which stops generating.
+        """
+        session = self._session(endpoint)
+        url = endpoint.url(request.path_qs)
+        headers = relayed(request.headers)
+        try:
+            upstream = await session.request(request.method, url, data=body, headers=headers)
+        except (aiohttp.ClientError, OSError) as error:
+            logger.warning("The engine cannot be reached: %s", error)
+            return error_response(
+                "The engine cannot be reached; it may just have ended.",
+                status=503,
+                code="engine_unreachable",
+            )
+        async with upstream:
+            return await _answer(request, upstream)
+
+    def _session(self, endpoint: Endpoint) -> aiohttp.ClientSession:
+        if endpoint not in self._sessions:
+            self._sessions[endpoint] = _new_session(endpoint)
+        return self._sessions[endpoint]
+
+
+def relayed(headers: Mapping[str, str]) -> CIMultiDict[str]:
+    """The headers that go through; the client's key and cookies are not the engine's affair."""
+    kept = ((name, value) for name, value in headers.items() if _goes_through(name))
+    return CIMultiDict(kept)
+
+
+def _goes_through(name: str) -> bool:
+    return name.lower() not in _NOT_RELAYED
+
+
+def _new_session(endpoint: Endpoint) -> aiohttp.ClientSession:
+    """No limit and no time-out: how long an answer may take is the client's decision."""
+    connector: aiohttp.BaseConnector = (
+        aiohttp.UnixConnector(endpoint.uds, limit=0)
+        if endpoint.uds
+        else aiohttp.TCPConnector(limit=0)
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers=("User-Agent", "Content-Type", "Accept", "Accept-Encoding"),
+    )
+
+
+async def _answer(request: web.Request, upstream: aiohttp.ClientResponse) -> web.StreamResponse:
+    response = web.StreamResponse(status=upstream.status, headers=relayed(upstream.headers))
+    if upstream.content_length is not None:
+        response.content_length = upstream.content_length
+    await response.prepare(request)
+    try:
+        async for chunk in upstream.content.iter_any():
+            await response.write(chunk)
+    except (aiohttp.ClientError, OSError) as error:
+        await _broken_off(request, response, upstream, error)
+        return response
+    await response.write_eof()
+    return response
+
+
+async def _broken_off(
+    request: web.Request,
+    response: web.StreamResponse,
+    upstream: aiohttp.ClientResponse,
+    error: Exception,
+) -> None:
+    """The engine ended in the middle of an answer whose status has long been sent.
+
+    A stream gets a last event that says so; any other answer is cut, so that the client sees
+    that it is not whole.
+    """
+    logger.warning("The engine broke off an answer: %s", error)
+    if upstream.content_type == "text/event-stream" and not isinstance(error, ConnectionError):
+        message = "The engine ended while it was answering."
+        body = error_body(message, status=502, code="engine_ended")
+        await response.write(b"data: " + body + b"\n\n")
+    if request.transport is not None:
+        request.transport.close()
+    await asyncio.sleep(0)

@@ -1,0 +1,126 @@
+"""The `sparkwell` command: global options, lazy commands, and errors without tracebacks."""
+
+import importlib
+import json
+import os
+import sys
+from difflib import get_close_matches
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+import sparkwell
+from sparkwell.core.errors import SparkwellError
+
+COMMANDS = {
+    "demo": "A real engine with a small model, installed and started in one go.",
+    "up": "Start a model and wait until it has answered.",
+    "down": "Stop the model, or whatever runs.",
+    "restart": "Stop and start the model again.",
+    "ps": "List what runs.",
+    "status": "Show the daemon, the model and how far it is.",
+    "logs": "Show an engine's log.",
+    "models": "List the models that can be served.",
+    "serve": "Run the daemon in the foreground.",
+    "engine": "Install, list and remove engines.",
+    "config": "Show the settings, an example file, or the schema.",
+    "service": "Run the daemon as a system service (systemd).",
+    "completion": "Print the shell's completion script.",
+}
+
+
+class LazyGroup(click.Group):
+    """Commands that are imported on use; help lists them without importing any."""
+
+    def list_commands(self, _ctx: click.Context) -> list[str]:
+        """The names of all commands, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
+        """Import the command of that name."""
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"sparkwell.cli.{name}")
+        command: click.Command = getattr(module, name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, with near names for a typing error."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            if near:
+                raise click.UsageError(f"{error.message} Did you mean {near[0]!r}?", ctx) from None
+            raise
+
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The command table, from the texts above."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--config",
+    "config_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="SPARKWELL_CONFIG",
+    help="Settings file (default: sparkwell.yaml in the configuration folder).",
+)
+@click.option(
+    "--recipes",
+    multiple=True,
+    type=click.Path(file_okay=False, exists=True),
+    help="One more folder with recipes; may be given several times.",
+)
+@click.option("--system", is_flag=True, help="Use /var/lib/sparkwell, as the system service does.")
+@click.version_option(sparkwell.__version__, "-V", "--version", prog_name="sparkwell")
+@click.pass_context
+def cli(
+    ctx: click.Context, config_file: Path | None, recipes: tuple[str, ...], system: bool
+) -> None:
+    """Serve large language models well on one box.
+
+    \b
+    Start here:
+      sparkwell demo            a real engine and a small model, on any machine
+      sparkwell models          what can be served
+      sparkwell up MODEL        serve it on http://127.0.0.1:8000/v1
+    """  # noqa: D301 - \b is click's mark for "leave these lines alone"
+    from sparkwell.cli.context import Context
+
+    ctx.obj = Context(os.environ, config_file, recipes, system)
+
+
+def main() -> NoReturn:
+    """Run the command line; every error that a user can act on is one message, exit code 2."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except SparkwellError as error:
+        _complain(error)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader has gone (`| head`): that is no error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(error: SparkwellError) -> None:
+    if "--json" in sys.argv:
+        body = {"code": error.code, "message": error.message, "hint": error.hint}
+        click.echo(json.dumps({"error": body}), err=True)
+        return
+    click.echo(click.style("Error: ", fg="red", bold=True) + error.message, err=True)
+    if error.hint:
+        click.echo(error.hint, err=True)

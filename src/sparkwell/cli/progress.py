@@ -1,0 +1,153 @@
+"""Showing work that takes a while: a bar on a terminal, plain lines elsewhere."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+from sparkwell.cli.client import AdminClient, Json
+from sparkwell.core.units import duration
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+POLL_S = 0.25
+
+
+class Display(Protocol):
+    """Shows the newest status of a start."""
+
+    def show(self, instance: Json) -> None:
+        """Show it."""
+        ...
+
+
+async def follow_start(client: AdminClient, instance: str, *, quiet: bool) -> Json:
+    """Show the start of ``instance`` until it is ready or over, and return its last status."""
+    with _display(quiet) as display:
+        while True:
+            status = await client.get("status")
+            current = _of(status, instance)
+            if current["state"] not in ("starting", "stopping"):
+                break
+            display.show(current)
+            await asyncio.sleep(POLL_S)
+    if current["state"] == "ready" and not quiet:
+        click.echo(_ready(current, status["gateway"]), err=True)
+    return current
+
+
+def _of(status: Json, instance: str) -> Json:
+    for entry in status["instances"]:
+        if entry["id"] == instance:
+            return dict(entry)
+    gone = {"id": instance, "model": instance, "state": "stopped", "last_lines": []}
+    return {**gone, "error": "somebody stopped it"}
+
+
+def _ready(instance: Json, gateway: str) -> str:
+    took = f" (its start took {duration(instance['start_s'])})" if instance["start_s"] else ""
+    return click.style("✓ ", fg="green") + f"{instance['model']} is ready{took}: {gateway}/v1"
+
+
+@contextmanager
+def _display(quiet: bool) -> Iterator[Display]:
+    if quiet:
+        yield _Silent()
+    elif sys.stderr.isatty():
+        with _bar() as bar:
+            yield bar
+    else:
+        yield _Lines()
+
+
+class _Silent:
+    def show(self, _instance: Json) -> None:
+        """Show nothing."""
+
+
+class _Lines:
+    """One line a phase, for logs and pipes."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def show(self, instance: Json) -> None:
+        if instance["phase"] != self._last:
+            self._last = instance["phase"]
+            click.echo(f"{duration(instance['elapsed_s']):>6}  {_title(instance)}", err=True)
+
+
+class _Bar:
+    def __init__(self, progress: "Progress", task: "TaskID") -> None:
+        self._progress = progress
+        self._task = task
+
+    def show(self, instance: Json) -> None:
+        left = instance["left_s"]
+        self._progress.update(
+            self._task,
+            description=_title(instance),
+            completed=instance["percent"] or 0,
+            total=None if instance["percent"] is None else 100,
+            note="" if left is None else f"about {duration(left)} left",
+        )
+
+
+@contextmanager
+def _bar() -> Iterator[_Bar]:
+    with _rich_progress() as progress:
+        yield _Bar(progress, progress.add_task("", total=100, note=""))
+
+
+@contextmanager
+def step_display(title: str) -> Iterator[Callable[[str, float | None], None]]:
+    """Show the steps of a long piece of work: a function to call with a step and its share."""
+    if not sys.stderr.isatty():
+        yield _step_lines(title)
+        return
+    with _rich_progress() as progress:
+        task = progress.add_task(title, total=None, note="")
+
+        def show(step: str, share: float | None) -> None:
+            percent = None if share is None else min(100.0, 100 * share)
+            progress.update(
+                task, description=f"{title}: {step}", completed=percent or 0, total=percent and 100
+            )
+
+        yield show
+
+
+def _step_lines(title: str) -> Callable[[str, float | None], None]:
+    seen: set[str] = set()
+
+    def show(step: str, _share: float | None) -> None:
+        if step not in seen:
+            seen.add(step)
+            click.echo(f"{title}: {step}", err=True)
+
+    return show
+
+
+def _rich_progress() -> "Progress":
+    """A bar on stderr; rich is imported only where there is a terminal to draw on."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=28),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=Console(stderr=True),
+        transient=True,
+    )
+
+
+def _title(instance: Json) -> str:
+    return f"{instance['model']}: {instance['phase_title']}"

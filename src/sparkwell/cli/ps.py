@@ -1,0 +1,38 @@
+"""`sparkwell ps`."""
+
+import json
+
+import click
+
+from sparkwell.cli.client import AdminClient, Json, run
+from sparkwell.cli.context import Context, json_option, pass_context
+from sparkwell.cli.table import table
+from sparkwell.core.units import duration
+
+
+@click.command(short_help="List what runs.")
+@json_option
+@pass_context
+def ps(context: Context, as_json: bool) -> None:
+    """List the engines of this daemon: model, state, engine, age."""
+    instances = run(_instances(context))
+    if as_json:
+        click.echo(json.dumps({"instances": instances}))
+    elif not instances:
+        click.echo("Nothing runs. `sparkwell models` lists what can be started.")
+    else:
+        click.echo(table(("MODEL", "STATE", "ENGINE", "AGE", "INSTANCE"), map(_row, instances)))
+
+
+async def _instances(context: Context) -> list[Json]:
+    async with AdminClient(context.paths) as client:
+        status = await client.get("status")
+    return list(status["instances"])
+
+
+def _row(entry: Json) -> tuple[str, ...]:
+    engine = f"{entry['engine']} {entry['engine_version']}"
+    state = entry["state"]
+    if state == "starting":
+        state = f"starting ({entry['phase_title']})"
+    return entry["model"], state, engine, duration(entry["elapsed_s"]), entry["id"]

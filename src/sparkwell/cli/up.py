@@ -1,0 +1,113 @@
+"""`sparkwell up` and what other commands need of it."""
+
+import asyncio
+import json
+
+import click
+
+from sparkwell.cli.client import AdminClient, Json, is_running, run, start_detached
+from sparkwell.cli.context import Context, json_option, pass_context
+from sparkwell.cli.progress import follow_start
+from sparkwell.core.errors import EnvironmentFault
+from sparkwell.engines.vllm import check_flags, parse_flag
+
+
+@click.command(short_help="Start a model and wait until it has answered.")
+@click.argument("model")
+@click.option(
+    "--set",
+    "flags",
+    multiple=True,
+    metavar="FLAG=VALUE",
+    help="A flag of the engine, e.g. --set max_model_len=8192; may be given several times.",
+)
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of a daemon that is started.")
+@click.option("--no-wait", is_flag=True, help="Return as soon as the start has begun.")
+@json_option
+@pass_context
+def up(
+    context: Context,
+    model: str,
+    flags: tuple[str, ...],
+    port: int | None,
+    no_wait: bool,
+    as_json: bool,
+) -> None:
+    """Start MODEL and wait until it has answered with a first token.
+
+    With no daemon running, one is started in the background. Ctrl-C stops the model again.
+    """
+    check_request(context, model, flags)
+    status = run(bring_up(context, model, flags, port=port, wait=not no_wait, quiet=as_json))
+    if as_json:
+        click.echo(json.dumps(status))
+
+
+def check_request(context: Context, model: str, flags: tuple[str, ...]) -> None:
+    """Refuse what can be seen to be wrong here, before a daemon is started for it."""
+    recipe = context.catalog.get(model)
+    check_flags(dict(parse_flag(flag) for flag in flags))
+    found = context.models.availability(recipe)
+    if not found.startable:
+        raise EnvironmentFault(
+            f"{recipe.name} cannot be started: {found.missing}", hint=found.remedy
+        )
+
+
+async def bring_up(
+    context: Context,
+    model: str,
+    flags: tuple[str, ...],
+    *,
+    port: int | None = None,
+    wait: bool = True,
+    quiet: bool = False,
+) -> Json:
+    """Have the model served and return its status; progress goes to stderr unless ``quiet``."""
+    async with AdminClient(context.paths) as client:
+        ours = not await is_running(client)
+        if ours:
+            await _start_daemon(context, client, port, quiet)
+        begun = await client.post("up", {"model": model, "flags": list(flags)})
+        if not wait:
+            return begun
+        try:
+            instance = await follow_start(client, begun["instance"], quiet=quiet)
+        except asyncio.CancelledError:
+            await _take_back(client, ours)
+            raise
+        return checked(instance)
+
+
+async def _start_daemon(
+    context: Context, client: AdminClient, port: int | None, quiet: bool
+) -> None:
+    options = ["--detached", *(["--port", str(port)] if port else [])]
+    about = await start_detached(context, client, options)
+    if not quiet:
+        click.echo(
+            f"Started a daemon (process {about['pid']}) on {about['gateway']}; "
+            "`sparkwell down` ends it.",
+            err=True,
+        )
+
+
+async def _take_back(client: AdminClient, ours: bool) -> None:
+    """Ctrl-C while waiting: leave the machine as it was."""
+    click.echo("\nStopping again …", err=True)
+    await client.post("down", {})
+    if ours:
+        await client.post("shutdown", {"stop_engines": True})
+
+
+def checked(instance: Json) -> Json:
+    """The status if the model is ready; raises EnvironmentFault with the end of its log."""
+    if instance["state"] == "ready":
+        return instance
+    lines = "\n".join(f"  {line}" for line in instance["last_lines"][-12:])
+    ending = f" The end of its log:\n{lines}" if lines else ""
+    error = instance.get("error") or "it was stopped"
+    raise EnvironmentFault(
+        f"{instance['model']} did not start: {error}.{ending}",
+        hint=f"The whole log: `sparkwell logs {instance['model']}`.",
+    )

@@ -1,6 +1,8 @@
 """What the contract tests share: a driver, engines that misbehave, and a look at /proc."""
 
 import asyncio
+import contextlib
+import functools
 import itertools
 import os
 import signal
@@ -125,8 +127,13 @@ async def box(
     box = Box(FACTORIES[request.param](tmp_path / "i", short_root))
     yield box
     for instance in box.instances:
-        for pid in [*processes_with(f"/{instance}\0".encode()), *box.tree(instance)]:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
+        await eventually(functools.partial(kill_all, box, instance))
+
+
+def kill_all(box: Box, instance: str) -> bool:
+    """Kill what there is of an instance, its shim too; true when there was nothing any more."""
+    found = [*processes_with(f"/{instance}\0".encode()), *box.tree(instance)]
+    for pid in found:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return not found

@@ -27,7 +27,7 @@ from sparkwell.engines.environments import EngineEnvironment
 Report = Callable[[str, float | None], None]
 """Told what is being done, and which share of it is done (0 to 1; None when unknown)."""
 _STAGING = ".staging-"
-_MARKER = "sparkwell-engine.json"
+MARKER = "sparkwell-engine.json"
 TICK_S = 0.2
 
 
@@ -52,7 +52,7 @@ class EnvironmentStore:
 
     def find(self, name: str) -> Installed | None:
         """The environment of that name if it is installed whole, else None."""
-        marker = self.root / name / _MARKER
+        marker = self.root / name / MARKER
         try:
             return Installed(**json.loads(marker.read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
@@ -60,7 +60,7 @@ class EnvironmentStore:
 
     def installed(self) -> list[Installed]:
         """All environments that are there."""
-        folders = sorted(self.root.glob(f"*/{_MARKER}"))
+        folders = sorted(self.root.glob(f"*/{MARKER}"))
         found = (self.find(marker.parent.name) for marker in folders)
         return [entry for entry in found if entry]
 
@@ -172,7 +172,7 @@ class EnvironmentStore:
             folder=str(final),
             python=str(final / "bin" / "python"),
         )
-        marker = staging / _MARKER
+        marker = staging / MARKER
         marker.write_text(json.dumps(asdict(entry), indent=1), encoding="utf-8")
         staging.chmod(0o755)
         if final.exists():

@@ -1,0 +1,102 @@
+"""What the engine has done so far, for tests and as vLLM's metrics."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from sparkwell.testing.fake_engine.generation import Generation
+from sparkwell.testing.fake_engine.script import Script
+
+_TTFT_BUCKETS = (0.001, 0.01, 0.1, 1.0, 10.0)
+
+
+@dataclass(slots=True)
+class Counters:
+    """Generations by what became of them, and the tokens that they took."""
+
+    requests: int = 0
+    waiting: int = 0
+    running: int = 0
+    cancelled: int = 0
+    prompt_tokens: int = 0
+    generation_tokens: int = 0
+    finished: Counter[str] = field(default_factory=Counter)  # by finish reason
+    ttfts: list[float] = field(default_factory=list)
+
+    @contextmanager
+    def count(self, generation: Generation) -> Iterator[None]:
+        """Count one generation: finished when the block ends, cancelled when the client left."""
+        self.requests += 1
+        try:
+            yield
+        except (asyncio.CancelledError, ConnectionError):
+            self.cancelled += 1
+            raise
+        self.finished[generation.finish_reason] += 1
+
+    def first_token(self, generation: Generation, seconds: float) -> None:
+        """Note that the prompt was read and the first token came after so many seconds."""
+        self.prompt_tokens += generation.prompt_tokens
+        self.ttfts.append(seconds)
+
+    def state(self) -> dict[str, int]:
+        """Say it as /fake/state does."""
+        return {
+            "requests": self.requests,
+            "waiting": self.waiting,
+            "running": self.running,
+            "finished": self.finished.total(),
+            "cancelled": self.cancelled,
+        }
+
+
+def prometheus(counters: Counters, model: str, script: Script) -> str:
+    """Say it as /metrics does: the series that a monitor reads, in Prometheus' format."""
+    labels = f'engine="0",model_name="{model}"'
+    usage = counters.running / 100
+    lines = [
+        *_series("gauge", "num_requests_running", labels, counters.running),
+        *_series("gauge", "num_requests_waiting", labels, counters.waiting),
+        *_series("gauge", "kv_cache_usage_perc", labels, usage),
+        *_series("counter", "prompt_tokens_total", labels, counters.prompt_tokens),
+        *_series("counter", "generation_tokens_total", labels, counters.generation_tokens),
+        *_finished(counters, labels),
+        *_ttft(counters, labels),
+        *_series("gauge", "cache_config_info", f"{labels},{_cache_config(script)}", 1),
+    ]
+    if script.style == "0.10":  # renamed to kv_cache_usage_perc, and gone since 0.12
+        lines += _series("gauge", "gpu_cache_usage_perc", labels, usage)
+    return "\n".join(lines) + "\n"
+
+
+def _series(kind: str, name: str, labels: str, value: float) -> list[str]:
+    return [f"# TYPE vllm:{name} {kind}", f"vllm:{name}{{{labels}}} {float(value)}"]
+
+
+def _finished(counters: Counters, labels: str) -> list[str]:
+    name = "vllm:request_success_total"
+    return [f"# TYPE {name} counter"] + [
+        f'{name}{{{labels},finished_reason="{reason}"}} {float(counters.finished[reason])}'
+        for reason in ("stop", "length", "abort")
+    ]
+
+
+def _ttft(counters: Counters, labels: str) -> list[str]:
+    name, ttfts = "vllm:time_to_first_token_seconds", counters.ttfts
+    bounds = [(str(bound), sum(ttft <= bound for ttft in ttfts)) for bound in _TTFT_BUCKETS]
+    return [
+        f"# TYPE {name} histogram",
+        *(f'{name}_bucket{{{labels},le="{le}"}} {float(count)}' for le, count in bounds),
+        f'{name}_bucket{{{labels},le="+Inf"}} {float(len(ttfts))}',
+        f"{name}_count{{{labels}}} {float(len(ttfts))}",
+        f"{name}_sum{{{labels}}} {sum(ttfts)}",
+    ]
+
+
+def _cache_config(script: Script) -> str:
+    blocks = f'block_size="16",num_gpu_blocks="{script.kv_cache_tokens // 16}"'
+    if script.style == "0.10":
+        return blocks
+    return f'{blocks},kv_cache_size_tokens="{script.kv_cache_tokens}"'

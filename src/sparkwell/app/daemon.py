@@ -100,7 +100,7 @@ class Daemon:
         public = web.AppRunner(
             gateway,
             handler_cancellation=True,
-            shutdown_timeout=settings.drain_s,
+            shutdown_timeout=max(settings.drain_s, 0.01),  # 0 would mean: for ever
             access_log=None,
         )
         control = web.AppRunner(admin_application(host), shutdown_timeout=1.0, access_log=None)

@@ -13,6 +13,9 @@ from sparkwell.gateway.envelope import error_body, error_response
 
 logger = logging.getLogger(__name__)
 
+# vLLM closes idle connections after 5 s; a POST on one that it is just closing would be lost.
+KEEP_ALIVE_S = 4.0
+
 # Headers that belong to one connection, and those that each side writes itself.
 _NOT_RELAYED = frozenset(
     {
@@ -60,7 +63,9 @@ class Relay:
         url = endpoint.url(request.path_qs)
         headers = relayed(request.headers)
         try:
-            upstream = await session.request(request.method, url, data=body, headers=headers)
+            upstream = await session.request(
+                request.method, url, data=body, headers=headers, allow_redirects=False
+            )
         except (aiohttp.ClientError, OSError) as error:
             logger.warning("The engine cannot be reached: %s", error)
             return error_response(
@@ -90,9 +95,9 @@ def _goes_through(name: str) -> bool:
 def _new_session(endpoint: Endpoint) -> aiohttp.ClientSession:
     """No limit and no time-out: how long an answer may take is the client's decision."""
     connector: aiohttp.BaseConnector = (
-        aiohttp.UnixConnector(endpoint.uds, limit=0)
+        aiohttp.UnixConnector(endpoint.uds, limit=0, keepalive_timeout=KEEP_ALIVE_S)
         if endpoint.uds
-        else aiohttp.TCPConnector(limit=0)
+        else aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S)
     )
     return aiohttp.ClientSession(
         connector=connector,

@@ -1,0 +1,276 @@
+"""up, down, restart, ps, status, logs: the real commands and daemon over the fake engine."""
+
+import json
+import os
+import signal
+import subprocess
+import urllib.request
+from collections.abc import Callable
+
+import psutil
+import pytest
+from openai import OpenAI
+
+from tests.acceptance.conftest import Home, command, end, wait_for
+
+Script = Callable[..., None]
+
+
+def client(home: Home) -> OpenAI:
+    return OpenAI(base_url=f"{home.url}/v1", api_key="not-needed", max_retries=0)
+
+
+def health(home: Home) -> dict[str, object]:
+    with urllib.request.urlopen(f"{home.url}/health", timeout=10) as response:  # noqa: S310
+        body: dict[str, object] = json.load(response)
+    return body
+
+
+def ask(home: Home, model: str = "demo-qwen3") -> str:
+    with client(home) as openai:
+        answer = openai.chat.completions.create(
+            model=model, messages=[{"role": "user", "content": "hello there"}], max_tokens=50
+        )
+    return answer.choices[0].message.content or ""
+
+
+def test_up_starts_a_daemon_says_so_and_the_model_answers(home: Home) -> None:
+    done = home.run("up", "demo-qwen3")
+    assert done.returncode == 0, done.stderr
+    assert "Started a daemon" in done.stderr
+    assert "demo-qwen3 is ready" in done.stderr
+    assert "hello there" in ask(home)
+    assert health(home) == {"status": "ok", "state": "ready", "model": "demo-qwen3"}
+
+
+def test_the_phases_of_a_start_are_shown_in_order(home: Home, script: Script) -> None:
+    script(phases={"launch": 0.7, "init": 0.7, "weights": 0.7, "profile": 0.7, "warm-up": 0.7})
+    said = home.run("up", "demo-qwen3").stderr
+    wanted = ["starting the engine", "setting up workers", "loading weights", "measuring memory"]
+    places = [said.find(words) for words in wanted]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+def test_up_of_what_runs_says_ready_again_and_starts_nothing(home: Home) -> None:
+    home.ok("up", "demo-qwen3")
+    first = home.json("ps")["instances"][0]["id"]
+    home.ok("up", "demo-qwen3")
+    assert [entry["id"] for entry in home.json("ps")["instances"]] == [first]
+
+
+def test_up_of_another_model_refuses_with_a_hint_and_changes_nothing(home: Home) -> None:
+    home.ok("up", "demo-qwen3")
+    refused = home.run("up", "demo-llama")
+    assert refused.returncode == 2
+    assert "demo-qwen3 is ready, and one model runs at a time" in refused.stderr
+    assert "sparkwell down" in refused.stderr
+    assert home.json("ps")["instances"][0]["model"] == "demo-qwen3"
+
+
+def test_down_leaves_no_process_and_ends_a_daemon_that_up_started(home: Home) -> None:
+    home.ok("up", "demo-qwen3")
+    assert len(home.engine_processes()) >= 3  # shim, server, EngineCore
+    said = home.ok("down")
+    assert "Stopped demo-qwen3." in said
+    wait_for(lambda: home.processes() == [])
+
+
+def test_down_leaves_a_daemon_that_somebody_serves(home: Home) -> None:
+    daemon = home.serve()
+    home.ok("up", "demo-qwen3")
+    home.ok("down")
+    assert home.engine_processes() == []
+    assert home.json("status")["instances"] == []
+    assert end(daemon) == 0
+
+
+def test_restart_gives_a_new_engine_with_the_same_flags(home: Home) -> None:
+    home.ok("up", "demo-qwen3", "--set", "max-model-len=512")
+    before = home.json("ps")["instances"][0]["id"]
+    home.ok("restart")
+    after = home.json("ps")["instances"][0]
+    assert after["id"] != before
+    assert after["state"] == "ready"
+    commands = [" ".join(p.cmdline()) for p in home.engine_processes()]
+    assert any("--max-model-len 512" in words for words in commands)
+
+
+def test_a_daemon_that_was_killed_leaves_an_engine_that_the_next_one_adopts(home: Home) -> None:
+    home.ok("up", "demo-qwen3")
+    before = home.json("ps")["instances"][0]["id"]
+    engines = {p.pid for p in home.engine_processes()}
+    os.kill(home.daemon_pid(), signal.SIGKILL)
+    daemon = home.serve()
+    wait_for(lambda: home.json("ps")["instances"][0]["state"] == "ready")
+    assert home.json("ps")["instances"][0]["id"] == before
+    assert {p.pid for p in home.engine_processes()} == engines
+    assert "hello there" in ask(home)
+    home.ok("down")
+    assert home.engine_processes() == []
+    assert end(daemon) == 0
+
+
+def test_down_without_a_daemon_ends_what_a_dead_one_left(home: Home) -> None:
+    home.ok("up", "demo-qwen3")
+    os.kill(home.daemon_pid(), signal.SIGKILL)
+    wait_for(lambda: home.run("status").returncode == 2)
+    assert home.engine_processes() != []
+    assert "Stopped demo-qwen3." in home.ok("down")
+    wait_for(lambda: home.processes() == [])
+
+
+def test_ctrl_c_ends_a_served_daemon_and_its_engines(home: Home) -> None:
+    daemon = home.serve()
+    home.ok("up", "demo-qwen3")
+    assert end(daemon, signal.SIGINT) == 0
+    wait_for(lambda: home.processes() == [])
+
+
+def test_sigterm_leaves_the_engine_for_the_next_daemon(home: Home) -> None:
+    daemon = home.serve()
+    home.ok("up", "demo-qwen3")
+    engines = {p.pid for p in home.engine_processes()}
+    assert end(daemon, signal.SIGTERM) == 0
+    assert {p.pid for p in home.engine_processes()} == engines
+
+
+def test_sigterm_lets_a_running_request_finish(home: Home, script: Script) -> None:
+    script(tokens_per_s=20, reply_tokens=40)
+    daemon = home.serve()
+    home.ok("up", "demo-qwen3")
+    with client(home) as openai:
+        stream = openai.chat.completions.create(
+            model="demo-qwen3",
+            messages=[{"role": "user", "content": "slowly"}],
+            stream=True,
+            max_tokens=40,
+        )
+        chunks = iter(stream)
+        next(chunks)
+        daemon.send_signal(signal.SIGTERM)
+        rest = list(chunks)
+    assert rest[-1].choices[0].finish_reason in ("stop", "length")
+    assert daemon.wait(30) == 0
+
+
+def test_ctrl_c_while_waiting_takes_everything_back(home: Home, script: Script) -> None:
+    script(phases={"weights": 60})
+    waiting = home.spawn("up", "demo-qwen3", output=home.root / "up.log")
+    wait_for(lambda: len(home.engine_processes()) >= 3)
+    assert end(waiting, signal.SIGINT) == 130
+    wait_for(lambda: home.processes() == [])
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_an_engine_that_ends_by_itself_is_said_so_and_can_be_started_again(
+    home: Home, number: int
+) -> None:
+    home.ok("up", "demo-qwen3")
+    server = next(p for p in home.engine_processes() if "fake_engine" in " ".join(p.cmdline()))
+    server.send_signal(number)
+    wait_for(lambda: home.json("ps")["instances"][0]["state"] == "failed")
+    assert "ended by itself" in home.json("ps")["instances"][0]["error"]
+    assert home.engine_processes() == []
+    home.ok("up", "demo-qwen3")
+    assert "hello there" in ask(home)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ({"fail_at_phase": "weights", "fail_message": "cuda-oom"}, "out of memory"),
+        ({"exit_code_at_once": 3}, "exit code 3"),
+        ({"fail_at_phase": "init"}, "Free memory on device"),
+    ],
+)
+def test_a_start_that_fails_shows_the_end_of_the_log(
+    home: Home, script: Script, keys: dict[str, object], words: str
+) -> None:
+    script(**keys)
+    failed = home.run("up", "demo-qwen3")
+    assert failed.returncode == 2
+    assert "did not start" in failed.stderr
+    assert words in failed.stderr
+    assert "sparkwell logs demo-qwen3" in failed.stderr
+    assert home.engine_processes() == []
+
+
+def test_an_engine_that_never_answers_is_given_up_and_ended(home: Home, script: Script) -> None:
+    script(never_ready=True)
+    home.configure({"engines": {"start_timeout_s": 3}})
+    failed = home.run("up", "demo-qwen3")
+    assert failed.returncode == 2
+    assert "not ready within 3 s" in failed.stderr
+    assert home.engine_processes() == []
+
+
+def test_a_green_health_without_a_token_is_not_ready(home: Home, script: Script) -> None:
+    script(health_ok_but_no_tokens=True)
+    home.configure({"engines": {"canary_timeout_s": 2}})
+    failed = home.run("up", "demo-qwen3")
+    assert failed.returncode == 2
+    assert "generated nothing" in failed.stderr
+    assert home.engine_processes() == []
+
+
+def test_logs_of_a_failed_start_stay_readable(home: Home, script: Script) -> None:
+    script(fail_at_phase="weights", fail_message="cuda-oom")
+    home.run("up", "demo-qwen3")
+    home.ok("down")
+    assert "out of memory" in home.ok("logs", "demo-qwen3")
+    assert len(home.ok("logs", "-n", "3").splitlines()) == 3
+
+
+def test_logs_follow_until_the_engine_ends(home: Home) -> None:
+    home.ok("up", "demo-qwen3")
+    following = home.spawn("logs", "-f", output=home.root / "follow.log")
+    wait_for(lambda: "Application startup complete" in (home.root / "follow.log").read_text())
+    home.ok("down")
+    assert following.wait(20) == 0
+
+
+def test_ps_and_status_as_text_and_json(home: Home) -> None:
+    daemon = home.serve()
+    assert "Nothing runs" in home.ok("ps")
+    assert home.json("ps") == {"instances": []}
+    home.ok("up", "demo-qwen3")
+    assert "demo-qwen3" in home.ok("ps")
+    status = home.json("status")
+    assert status["gateway"] == home.url
+    assert status["instances"][0]["engine_version"] == "0.32.0"
+    assert "demo-qwen3: ready" in home.ok("status")
+    end(daemon)
+
+
+def test_an_engine_killed_with_its_shim_is_cleaned_up_by_the_next_daemon(home: Home) -> None:
+    home.ok("up", "demo-qwen3")
+    victims = home.engine_processes()
+    shim = next(p for p in victims if "shim" in " ".join(p.cmdline()))
+    os.kill(home.daemon_pid(), signal.SIGKILL)
+    shim.kill()
+    daemon = home.serve()
+    wait_for(lambda: not any(_lives(p) for p in victims))
+    assert end(daemon) == 0
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def test_a_second_daemon_for_the_same_home_names_the_first(home: Home) -> None:
+    daemon = home.serve()
+    second = subprocess.run(
+        command("serve", "--port", "1"),
+        env=home.environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert second.returncode == 2
+    assert f"process {daemon.pid}" in second.stderr
+    assert end(daemon) == 0

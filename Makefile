@@ -10,7 +10,7 @@ export UV ?= $(CURDIR)/$(UV_DIR)/bin/uv
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit lint types docs pins bench test-long demo-models clean
+.PHONY: help install demo test test-unit lint types docs pins check-pins clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -48,6 +48,9 @@ lint: .venv/.dev types  ## ruff, import contracts, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+
+check-pins: $(UV)  ## prove that the pins install on x86-64 and Arm, Python 3.11 to 3.13
+	$(PYTHON) tools/check_pins.py
 
 types: .venv/.dev  ## mypy --strict
 	$(BIN)/mypy

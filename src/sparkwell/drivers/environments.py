@@ -218,9 +218,9 @@ def with_wheel_folder(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def find_uv(environ: Mapping[str, str]) -> str:
-    """Uv's program: beside this Python, named by UV, or on PATH; raises EnvironmentFault."""
+    """The program uv: named by UV, beside this Python, or on PATH; raises EnvironmentFault."""
     beside = Path(sys.executable).parent / "uv"
-    candidates = [str(beside), environ.get("UV", ""), shutil.which("uv") or ""]
+    candidates = [environ.get("UV", ""), str(beside), shutil.which("uv") or ""]
     for candidate in candidates:
         if candidate and os.access(candidate, os.X_OK):
             return candidate

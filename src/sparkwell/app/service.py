@@ -98,6 +98,7 @@ class ModelService:
             version=found.environment.version,
             device=found.environment.device,
             cache=str(self.paths.cache),
+            libraries=found.environment.libraries,
             overrides={**self._host_flags(recipe), **overrides},
         )
         return render(request)

@@ -22,6 +22,7 @@ import psutil
 
 from sparkwell.core.errors import ConflictError, EnvironmentFault
 from sparkwell.core.units import file_size
+from sparkwell.drivers.system_libraries import provide
 from sparkwell.engines.environments import EngineEnvironment
 
 Report = Callable[[str, float | None], None]
@@ -29,11 +30,15 @@ Report = Callable[[str, float | None], None]
 _STAGING = ".staging-"
 MARKER = "sparkwell-engine.json"
 TICK_S = 0.2
+LIBRARIES = Path("lib") / "system"
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """An environment that is whole. ``python`` is its interpreter, ``version`` the engine's."""
+    """An environment that is whole. ``python`` is its interpreter, ``version`` the engine's.
+
+    ``libraries`` is a folder for LD_LIBRARY_PATH; empty where the system has all that is needed.
+    """
 
     name: str
     engine: str
@@ -41,6 +46,7 @@ class Installed:
     version: str
     folder: str
     python: str
+    libraries: str
 
 
 class EnvironmentStore:
@@ -132,10 +138,12 @@ class EnvironmentStore:
             "uv could not install the packages",
             lambda written: report("downloading and unpacking", written / wanted.disk_bytes),
         )
+        provide(wanted.system_libraries, staging / LIBRARIES, self._environ)
         self._run(
             [python, "-c", wanted.imports],
             "the installed engine cannot be imported",
             lambda _written: report("checking that it can be imported", None),
+            libraries=_if_there(staging / LIBRARIES),
         )
 
     def _torch_source(self, wanted: EngineEnvironment) -> list[str]:
@@ -146,12 +154,18 @@ class EnvironmentStore:
         return ["--torch-backend", wanted.torch_backend]
 
     def _run(
-        self, command: list[str], failure: str, tick: Callable[[int], None] = lambda _: None
+        self,
+        command: list[str],
+        failure: str,
+        tick: Callable[[int], None] = lambda _: None,
+        libraries: str = "",
     ) -> None:
         """Run to the end; ``tick`` is told the bytes that the program has written so far."""
+        extra = {"LD_LIBRARY_PATH": libraries} if libraries else {}
+        environment = {**self._environment(), **extra}
         with tempfile.TemporaryFile() as said:
             try:
-                process = psutil.Popen(command, env=self._environment(), stdout=said, stderr=said)
+                process = psutil.Popen(command, env=environment, stdout=said, stderr=said)
             except OSError as error:
                 raise EnvironmentFault(f"{failure}: {error}.") from None
             code = _watch(process, tick)
@@ -171,6 +185,7 @@ class EnvironmentStore:
             version=wanted.version,
             folder=str(final),
             python=str(final / "bin" / "python"),
+            libraries=str(final / LIBRARIES) if (staging / LIBRARIES).exists() else "",
         )
         marker = staging / MARKER
         marker.write_text(json.dumps(asdict(entry), indent=1), encoding="utf-8")
@@ -182,6 +197,10 @@ class EnvironmentStore:
 
 
 _UNWANTED = frozenset({"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET"})
+
+
+def _if_there(folder: Path) -> str:
+    return str(folder) if folder.exists() else ""
 
 
 def _watch(process: psutil.Popen, tick: Callable[[int], None]) -> int:

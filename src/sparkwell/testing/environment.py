@@ -42,4 +42,5 @@ def _entry(name: str, folder: Path, python: Path) -> Installed:
         version=kind.version,
         folder=str(folder),
         python=str(python),
+        libraries="",
     )

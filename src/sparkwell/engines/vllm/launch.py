@@ -15,7 +15,8 @@ class LaunchRequest:
     ``model`` is a folder with a checkpoint, or a repository id when ``offline`` is False.
     ``python`` is the interpreter of an engine environment; ``device`` is what its build of vLLM
     runs on. ``overrides`` win over the recipe's flags. ``cache`` is the folder for what vLLM
-    compiles, kept between starts: a second start is then several times faster.
+    compiles, kept between starts: a second start is then several times faster. ``libraries`` is
+    a folder with shared libraries that the system lacks, or empty.
     """
 
     recipe: Recipe
@@ -26,6 +27,7 @@ class LaunchRequest:
     version: str
     device: str
     cache: str
+    libraries: str = ""
     overrides: Mapping[str, FlagValue] = field(default_factory=dict)
     offline: bool = True
 
@@ -88,6 +90,7 @@ def _environment(request: LaunchRequest) -> dict[str, str]:
         "VLLM_CACHE_ROOT": f"{request.cache}/vllm",
         "TRITON_CACHE_DIR": f"{request.cache}/triton",
         "FLASHINFER_WORKSPACE_BASE": request.cache,
+        **({"LD_LIBRARY_PATH": request.libraries} if request.libraries else {}),
         **(_OFFLINE if request.offline else {}),
         **(_CPU if request.device == "cpu" else {}),
         **request.recipe.serve.env,

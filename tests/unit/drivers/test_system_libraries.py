@@ -12,7 +12,11 @@ from sparkwell.engines.environments import SystemLibrary
 LACKING = SystemLibrary("libfrobnicate.so.1", debian="libfrobnicate1", fedora="frobnicate-libs")
 APT_GET = """#!/bin/sh
 echo "$@" >> {log}
-case "$*" in *update*) exit 0;; *lists*download*) touch libfrobnicate1_1.0_all.deb;; *) exit {code};; esac
+case "$*" in
+  *update*) exit 0;;
+  *lists*download*) touch libfrobnicate1_1.0_all.deb;;
+  *) exit {code};;
+esac
 """
 DPKG_DEB = """#!/bin/sh
 mkdir -p "$3/usr/lib" && echo the library > "$3/usr/lib/libfrobnicate.so.1.0"

@@ -46,7 +46,7 @@ class Installed:
     version: str
     folder: str
     python: str
-    libraries: str
+    libraries: str = ""
 
 
 class EnvironmentStore:
@@ -161,8 +161,8 @@ class EnvironmentStore:
         libraries: str = "",
     ) -> None:
         """Run to the end; ``tick`` is told the bytes that the program has written so far."""
-        extra = {"LD_LIBRARY_PATH": libraries} if libraries else {}
-        environment = {**self._environment(), **extra}
+        environment = self._environment()
+        environment["LD_LIBRARY_PATH"] = library_path(libraries, environment)
         with tempfile.TemporaryFile() as said:
             try:
                 process = psutil.Popen(command, env=environment, stdout=said, stderr=said)
@@ -228,6 +228,11 @@ def _failure(what: str, code: int, said: str) -> EnvironmentFault:
         f"{what} (exit code {code}):\n{said}\nNothing half-made is left.",
         hint="Finished downloads are kept: run the command again when the cause is gone.",
     )
+
+
+def library_path(folder: str, environ: Mapping[str, str]) -> str:
+    """LD_LIBRARY_PATH with ``folder`` in front of what is there; either may be empty."""
+    return ":".join(part for part in (folder, environ.get("LD_LIBRARY_PATH", "")) if part)
 
 
 def with_wheel_folder(environ: Mapping[str, str]) -> dict[str, str]:

@@ -16,6 +16,8 @@ from pathlib import Path
 from sparkwell.core.errors import EnvironmentFault
 from sparkwell.engines.environments import SystemLibrary
 
+TIMEOUT_S = 120.0
+
 
 def provide(wanted: Iterable[SystemLibrary], folder: Path, environ: Mapping[str, str]) -> None:
     """Put those libraries that this machine lacks into ``folder``.
@@ -39,13 +41,15 @@ def is_there(file: str) -> bool:
 def _fetch(library: SystemLibrary, folder: Path, environ: Mapping[str, str]) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         package = _download(library.debian, Path(scratch), environ)
-        if package is None:
+        unpacked = Path(scratch) / "unpacked"
+        unpack = ["dpkg-deb", "-x", str(package), str(unpacked)]
+        if package is None or not _succeeds(unpack, Path(scratch), environ):
             raise EnvironmentFault(
                 f"The engine needs the system library {library.file}, which is not there.",
                 hint=f"Install it: `apt install {library.debian}` (Debian, Ubuntu) or "
                 f"`dnf install {library.fedora}` (Fedora, RHEL); then run the command again.",
             )
-        _unpack(package, library.file, Path(scratch) / "unpacked", folder)
+        _copy(library.file, unpacked, folder)
 
 
 def _download(package: str, scratch: Path, environ: Mapping[str, str]) -> Path | None:
@@ -69,16 +73,27 @@ def _own_lists(scratch: Path) -> list[str]:
 
 def _apt_get(words: list[str], scratch: Path, environ: Mapping[str, str]) -> bool:
     command = ["apt-get", "-qq", "-o", "APT::Sandbox::User=root", *words]
-    done = subprocess.run(
-        command, cwd=scratch, env=dict(environ), capture_output=True, check=False, timeout=300
-    )
+    return _succeeds(command, scratch, environ)
+
+
+def _succeeds(command: list[str], folder: Path, environ: Mapping[str, str]) -> bool:
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=dict(environ),
+            capture_output=True,
+            check=False,
+            timeout=TIMEOUT_S,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
     return done.returncode == 0
 
 
-def _unpack(package: Path, file: str, scratch: Path, folder: Path) -> None:
-    subprocess.run(["dpkg-deb", "-x", str(package), str(scratch)], check=True)
+def _copy(file: str, unpacked: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for found in scratch.rglob(f"{file}*"):
+    for found in unpacked.rglob(f"{file}*"):
         # Follows the link from libX.so.1 to libX.so.1.0.0: the copy stands by itself.
         if found.is_file():
             shutil.copyfile(os.path.realpath(found), folder / found.name)

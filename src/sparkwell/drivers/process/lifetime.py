@@ -16,12 +16,31 @@ from sparkwell.drivers.process.shim import proc
 
 LOOK_AGAIN_S = 0.05
 SHIM_STARTS_S = 30.0
+SHIM_ENDS_S = 2.0
 
 log = logging.getLogger(__name__)
 
 
 async def until_end(folder: InstanceFolder, *, grace_s: float | None) -> ExitRecord:
     """Return the exit record; ask for the end first if there is a grace.
+
+    The shim has gone then, too: its folder can be removed.
+    """
+    record = await _record(folder, grace_s)
+    await _released(folder)
+    return record
+
+
+async def _released(folder: InstanceFolder) -> None:
+    """The kernel may free the lock of an ending shim a little after it closed its socket."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SHIM_ENDS_S):
+            while folder.is_kept():  # noqa: ASYNC110 - a lock in the kernel tells nobody
+                await asyncio.sleep(0.005)
+
+
+async def _record(folder: InstanceFolder, grace_s: float | None) -> ExitRecord:
+    """Get the record from the folder or from the shim.
 
     It goes round again when a shim starts, dies or is settled by another at the same time.
     """

@@ -12,6 +12,8 @@ import sys
 if not __package__:  # run as a folder: make this folder a package (PEP 366), stdlib names first
     sys.path[:] = [*sys.path[1:], os.path.dirname(os.path.dirname(os.path.abspath(__file__)))]
     __package__ = "shim"
+    # Python 3.12 and later warn where this speaks of another package than __package__.
+    __spec__ = None
 
 import contextlib
 import json

@@ -2,6 +2,6 @@
 
 from sparkwell.engines.vllm.flags import check_flags, parse_flag
 from sparkwell.engines.vllm.launch import LaunchRequest, render
-from sparkwell.engines.vllm.log import read_line
+from sparkwell.engines.vllm.log import read_error, read_line
 
-__all__ = ["LaunchRequest", "check_flags", "parse_flag", "read_line", "render"]
+__all__ = ["LaunchRequest", "check_flags", "parse_flag", "read_error", "read_line", "render"]

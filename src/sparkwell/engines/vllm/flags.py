@@ -18,13 +18,17 @@ from sparkwell.core.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One flag: the type of its value and the range that makes sense, ends included."""
+    """One flag: the type of its value and the range that makes sense, ends included.
+
+    ``words`` are values outside of the range that mean something, such as "auto".
+    """
 
     name: str
     type: type[bool] | type[int] | type[float] | type[str]
     low: float | None = None
     high: float | None = None
     choices: tuple[str, ...] = ()
+    words: tuple[str | int, ...] = ()
     purpose: str = ""
 
     @property
@@ -34,8 +38,8 @@ class Flag:
             return f"one of {', '.join(self.choices)}"
         kind = _KINDS[self.type]
         if self.low is not None and self.high is not None:
-            return f"{kind} from {self.low:g} to {self.high:g}"
-        return f"{kind} of at least {self.low:g}" if self.low is not None else kind
+            return f"{kind} from {self.low:,} to {self.high:,}"
+        return f"{kind} of at least {self.low:,}" if self.low is not None else kind
 
 
 _KINDS: Mapping[type, str] = {
@@ -46,7 +50,14 @@ _KINDS: Mapping[type, str] = {
 }
 
 _TABLE = (
-    Flag("max_model_len", int, 1, 10_000_000, purpose="longest prompt plus answer, in tokens"),
+    Flag(
+        "max_model_len",
+        int,
+        1,
+        10_000_000,
+        words=("auto", -1),
+        purpose="longest prompt plus answer, in tokens; auto: as long as fits",
+    ),
     Flag(
         "gpu_memory_utilization",
         float,
@@ -89,7 +100,7 @@ OWNED: Mapping[str, str] = {
     "host": "the engine listens where only the gateway reaches it",
     "port": "the engine listens where only the gateway reaches it; the gateway's port is --port",
     "uds": "the driver chooses the engine's socket",
-    "api_key": "keys are checked by the gateway",
+    "api_key": "only the gateway talks to the engine",
     "root_path": "paths are the gateway's",
 }
 
@@ -108,6 +119,8 @@ def parse_flag(text: str) -> tuple[str, FlagValue]:
     """
     name, given, value = text.partition("=")
     name = name.strip().lstrip("-").replace("-", "_").lower()
+    if not given and name.removeprefix("no_") in FLAGS:
+        return name.removeprefix("no_"), check_flag(name.removeprefix("no_"), name in FLAGS)
     return name, check_flag(name, _value(value.strip()) if given else True)
 
 
@@ -132,6 +145,8 @@ def check_flag(name: str, value: FlagValue) -> FlagValue:
 
 def _checked(flag: Flag, value: FlagValue) -> FlagValue:
     right_type = isinstance(value, flag.type) or (flag.type is float and _is_int(value))
+    if value in flag.words:
+        return value
     if not right_type or (flag.type is int and isinstance(value, bool)):
         raise _refusal(flag, value)
     if flag.choices and value not in flag.choices:

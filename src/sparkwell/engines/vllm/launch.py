@@ -16,7 +16,7 @@ class LaunchRequest:
     ``python`` is the interpreter of an engine environment; ``device`` is what its build of vLLM
     runs on. ``overrides`` win over the recipe's flags. ``cache`` is the folder for what vLLM
     compiles, kept between starts: a second start is then several times faster. ``libraries`` is
-    a folder with shared libraries that the system lacks, or empty.
+    the search path for shared libraries that the system lacks, or empty.
     """
 
     recipe: Recipe

@@ -29,6 +29,32 @@ def read_line(line: str) -> PhaseMark | None:
     return None
 
 
+def read_error(line: str) -> str | None:
+    """The error that ``line`` ends a traceback with ("ValueError: …"), or None.
+
+    vLLM's processes hand an error on to each other and each prints its own; those that only
+    say that somebody else failed are None, so that the first one read is the cause.
+    """
+    if "rror: " not in line and "xception: " not in line:
+        return None
+    found = _ERROR.match(line)
+    if found is None or any(words in found[2] for words in _HANDED_ON):
+        return None
+    return f"{found[1]}: {found[2]}"
+
+
+_ERROR = re.compile(
+    r"(?:\(\w+ pid=\d+\) )?(?:ERROR [\d-]+ [\d:]+ \[[^\]]+\] )?"
+    r"(?:[\w.]+\.)?(\w*(?:Error|Exception)): (\S.*)$"
+)
+_HANDED_ON = (
+    "Engine core initialization failed",
+    "WorkerProc initialization failed",
+    "See root cause above",
+    "EngineCore encountered an issue",
+)
+
+
 def _says(phase: Phase, fraction: float | None = None) -> Callable[[str], PhaseMark]:
     """A wording that marks a phase by being there."""
     mark = PhaseMark(phase, fraction)
@@ -65,28 +91,29 @@ def _percent(phase: Phase) -> Callable[[str], PhaseMark | None]:
 
 
 _KV_SIZE = (
-    r"KV cache size: ([\d,]+) tokens"
-    r"(?:, Maximum concurrency for ([\d,]+) tokens per request: ([\d.]+)x)?"
+    r"KV cache size: (\d[\d,]*) tokens"
+    r"(?:, Maximum concurrency for (\d[\d,]*) tokens per request: (\d+\.?\d*)x)?"
 )
 _ANCHORS = (
     Anchor("Loading safetensors checkpoint shards", _percent(Phase.WEIGHTS)),
     Anchor("Capturing CUDA graph", _percent(Phase.GRAPHS)),
     Anchor("Initializing a V1 LLM engine", _says(Phase.INIT)),
     Anchor("Starting to load model", _says(Phase.WEIGHTS, 0.0)),
+    Anchor("Loading model from scratch", _says(Phase.WEIGHTS, 0.0)),  # the V2 model runner
     Anchor(
         "Time spent downloading weights",
-        _figures(Phase.PULL, 1.0, r"weights for \S+: ([\d.]+) seconds", "download_s"),
+        _figures(Phase.PULL, 1.0, r"weights for \S+: (\d+\.?\d*) seconds", "download_s"),
     ),
     Anchor(
         "Loading weights took",
-        _figures(Phase.WEIGHTS, 1.0, r"took ([\d.]+) seconds", "weights_s"),
+        _figures(Phase.WEIGHTS, 1.0, r"took (\d+\.?\d*) seconds", "weights_s"),
     ),
     Anchor(
         "Model loading took",
         _figures(
             Phase.WEIGHTS,
             1.0,
-            r"took ([\d.]+) GiB(?: memory)? and ([\d.]+) seconds",
+            r"took (\d+\.?\d*) GiB(?: memory)? and (\d+\.?\d*) seconds",
             "weights_gib",
             "load_s",
         ),
@@ -94,16 +121,17 @@ _ANCHORS = (
     Anchor("for vLLM's torch.compile", _says(Phase.COMPILE)),
     Anchor("Dynamo bytecode transform time", _says(Phase.COMPILE)),
     Anchor("Starting torch.compile", _says(Phase.COMPILE)),
+    Anchor("Warming up model for the compilation", _says(Phase.COMPILE)),  # the CPU build
     Anchor("Compiling a graph for", _says(Phase.COMPILE)),
     Anchor("Directly load the compiled graph", _says(Phase.COMPILE)),
     Anchor(
         "torch.compile t",
-        _figures(Phase.COMPILE, 1.0, r"torch\.compile (?:takes|took) ([\d.]+) s", "compile_s"),
+        _figures(Phase.COMPILE, 1.0, r"torch\.compile (?:takes|took) (\d+\.?\d*) s", "compile_s"),
     ),
     Anchor("Initial profiling/warmup run took", _says(Phase.PROFILE)),
     Anchor(
         "Available KV cache memory",
-        _figures(Phase.PROFILE, None, r"memory: ([\d.]+) GiB", "kv_cache_gib"),
+        _figures(Phase.PROFILE, None, r"memory: (\d+\.?\d*) GiB", "kv_cache_gib"),
     ),
     Anchor(
         "KV cache size:",
@@ -121,7 +149,7 @@ _ANCHORS = (
         _figures(
             Phase.PROFILE,
             1.0,
-            r"for ([\d,]+) tokens per request: ([\d.]+)x",
+            r"for (\d[\d,]*) tokens per request: (\d+\.?\d*)x",
             "max_model_len",
             "max_concurrency",
         ),
@@ -131,14 +159,14 @@ _ANCHORS = (
         _figures(
             Phase.GRAPHS,
             1.0,
-            r"finished in ([\d.]+) secs, took ([\d.]+) GiB",
+            r"finished in (\d+\.?\d*) secs, took (\d+\.?\d*) GiB",
             "graphs_s",
             "graphs_gib",
         ),
     ),
     Anchor(
         "init engine (profile, create kv cache, warmup model) took",
-        _figures(Phase.WARMUP, None, r"took ([\d.]+) s", "init_engine_s"),
+        _figures(Phase.WARMUP, None, r"took (\d+\.?\d*) s", "init_engine_s"),
     ),
     Anchor("Starting vLLM API server", _says(Phase.WARMUP)),
     Anchor("Starting vLLM server on", _says(Phase.WARMUP)),

@@ -1,6 +1,7 @@
 """The control API as an aiohttp application."""
 
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol, TypeVar
@@ -12,6 +13,7 @@ from sparkwell.admin import API_VERSION, VERSION_HEADER
 from sparkwell.core.errors import ConflictError, SparkwellError, UsageError
 from sparkwell.core.events import Event
 
+logger = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Json = Mapping[str, Any]
 B = TypeVar("B", bound="Body")
@@ -160,6 +162,23 @@ async def _errors_as_json(request: web.Request, handler: Handler) -> web.StreamR
         return await handler(request)
     except SparkwellError as error:
         return _error(error)
+    except web.HTTPException as error:
+        return _error(_RouteError(error.reason, error.status))
+    except (ConnectionError, TimeoutError):
+        raise
+    except Exception as error:
+        logger.exception("A control request failed: %s %s", request.method, request.path)
+        return _error(_RouteError(f"Sparkwell made a mistake: {error!r}.", 500))
+
+
+class _RouteError(SparkwellError):
+    """No such route, wrong method, or a mistake of ours."""
+
+    code = "control_api"
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message, hint="`sparkwell logs --daemon` may say more.")
+        self.http_status = status
 
 
 def _error(error: SparkwellError) -> web.Response:

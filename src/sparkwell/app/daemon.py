@@ -24,7 +24,7 @@ from sparkwell.catalog import Catalog
 from sparkwell.core.errors import ConflictError, EnvironmentFault
 from sparkwell.core.launch import LaunchSpec
 from sparkwell.drivers.process import ProcessDriver
-from sparkwell.engines.vllm import read_line
+from sparkwell.engines.vllm import read_error, read_line
 from sparkwell.gateway.app import Gateway
 from sparkwell.store import History, open_database
 from sparkwell.supervisor.actor import Supervisor
@@ -63,9 +63,8 @@ class Daemon:
         about = About(gateway.host, gateway.port, self._detached, time.time())
         supervisor, host = self._build(stack, about)
         stack.push_async_callback(supervisor.close)
-        await stack.enter_async_context(self._listening(host))
+        await stack.enter_async_context(self._listening(host, supervisor))
         self._on_signals(stack)
-        await supervisor.adopt()
         logger.info("Ready on %s", about.url, extra={"action": "daemon.ready"})
         await self._ended.wait()
         if self._stop_engines:
@@ -86,14 +85,19 @@ class Daemon:
         def finished(spec: LaunchSpec, timeline: Timeline) -> None:
             history.add(spec, timeline.durations, time.time())
 
-        supervisor = Supervisor(driver, journal, watch, new_id=new_id, finished=finished)
+        supervisor = Supervisor(
+            driver, journal, watch, new_id=new_id, read_error=read_error, finished=finished
+        )
         models = ModelService(self._paths, self._settings, self._catalog)
         host = Host(about, models, driver, supervisor, journal, history, self._end)
         return supervisor, host
 
     @asynccontextmanager
-    async def _listening(self, host: Host) -> AsyncIterator[None]:
-        """The gateway's port first: when somebody else has it, nothing else has happened yet."""
+    async def _listening(self, host: Host, supervisor: Supervisor) -> AsyncIterator[None]:
+        """The gateway's port first: when somebody else has it, nothing else has happened yet.
+
+        The control socket last: an `up` must find what an earlier daemon left running.
+        """
         settings = self._settings.gateway
         gateway = Gateway(host, settings.max_body_mb * 10**6).application()
         # Cancelling the handler of a client that went away is what stops the engine's work.
@@ -106,6 +110,7 @@ class Daemon:
         control = web.AppRunner(admin_application(host), shutdown_timeout=1.0, access_log=None)
         async with _running(control), _running(public):
             await _listen_tcp(public, settings.host, settings.port)
+            await supervisor.adopt()
             await _listen_unix(control, self._paths.socket)
             yield
 

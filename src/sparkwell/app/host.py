@@ -1,16 +1,16 @@
 """The daemon's two faces: a Backend for the gateway, a Control for the admin API."""
 
+import json
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sparkwell
 from sparkwell.admin import API_VERSION
 from sparkwell.app.service import ModelService
 from sparkwell.catalog import Recipe
-from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import UsageError
 from sparkwell.core.events import Event
 from sparkwell.core.launch import LaunchSpec
@@ -24,6 +24,7 @@ from sparkwell.supervisor.actor import Lease, Supervisor
 from sparkwell.supervisor.journal import Journal
 from sparkwell.supervisor.machine import Instance, State
 
+SET = "set"
 _HEALTH_STATES = {
     State.STARTING: "loading",
     State.READY: "ready",
@@ -68,7 +69,6 @@ class Host:
         self._journal = journal
         self._history = history
         self._end = end
-        self._flags: dict[str, dict[str, FlagValue]] = {}
 
     # ── for the gateway ─────────────────────────────────────────────────────────────────────
 
@@ -126,15 +126,18 @@ class Host:
         """Begin to serve a model; returns at once."""
         recipe = self._models.catalog.get(model)
         overrides = dict(parse_flag(flag) for flag in flags)
-        instance = self._supervisor.up(
-            recipe.name,
-            lambda new: self._models.launch_spec(
-                recipe, new, self._driver.endpoint(new), overrides
-            ),
-        )
-        self._flags[recipe.name] = overrides
+
+        def prepare(new: str) -> LaunchSpec:
+            endpoint = self._driver.endpoint(new)
+            spec = self._models.launch_spec(recipe, new, endpoint, overrides)
+            # A label, so that `restart` knows them also after the daemon was replaced.
+            return replace(spec, labels={**spec.labels, SET: json.dumps(list(flags))})
+
+        before = self._supervisor.instance
+        instance = self._supervisor.up(recipe.name, prepare)
         self._driver.prune(self._models.settings.engines.keep_logs)
-        return {"instance": instance, "model": recipe.name}
+        new = before is None or before.id != instance
+        return {"instance": instance, "model": recipe.name, "new": new}
 
     async def down(self, model: str | None) -> Mapping[str, Any]:
         """End the model, or whatever runs."""
@@ -147,10 +150,10 @@ class Host:
         """End what runs and serve it again with the same flags."""
         name = self._models.catalog.get(model).name if model else self._running_model()
         instance = self._supervisor.instance
+        flags = self._flags_of(instance) if instance and instance.model == name else []
         if instance and instance.model == name and instance.holds_the_machine:
             await self._supervisor.down()
-        flags = self._flags.get(name, {})
-        return self.up(name, [f"{flag}={_written(value)}" for flag, value in flags.items()])
+        return self.up(name, flags)
 
     def events(self, cursor: int) -> AsyncIterator[Event]:
         """Events newer than the cursor, as they come."""
@@ -165,7 +168,8 @@ class Host:
     def _model(self, recipe: Recipe) -> Model:
         shape, flags = recipe.architecture, recipe.serve.flags
         context = flags.get("max_model_len", shape.max_position_embeddings)
-        return Model(recipe.name, recipe.aliases, self._state(recipe), int(context))
+        known = int(context) if isinstance(context, int) and context > 0 else None
+        return Model(recipe.name, recipe.aliases, self._state(recipe), known)
 
     def _state(self, recipe: Recipe) -> str:
         instance = self._supervisor.instance
@@ -216,13 +220,15 @@ class Host:
             "left_s": None if now.left_s is None else round(now.left_s, 1),
         }
 
+    def _flags_of(self, instance: Instance) -> list[str]:
+        """What `up --set` gave this instance."""
+        spec = self._supervisor.spec(instance.id)
+        flags: list[str] = json.loads(spec.labels.get(SET, "[]")) if spec else []
+        return flags
+
     def _expected(self, spec: LaunchSpec) -> Mapping[Any, float]:
         """What this machine has seen before; else what is known of first starts."""
         seen = self._history.expected(spec.model, spec.engine, spec.engine_version)
         recipe = self._models.catalog.find(spec.model)
         weights = recipe.weights_bytes if recipe else 0
         return seen or first_start(spec.labels.get("device", "cuda"), weights)
-
-
-def _written(value: FlagValue) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

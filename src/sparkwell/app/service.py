@@ -12,7 +12,7 @@ from sparkwell.catalog import Catalog, Recipe, load_catalog
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import EnvironmentFault
 from sparkwell.core.launch import Endpoint, LaunchSpec
-from sparkwell.drivers.environments import EnvironmentStore, Installed
+from sparkwell.drivers.environments import EnvironmentStore, Installed, library_path
 from sparkwell.drivers.hub import cache_folders, find_checkpoint
 from sparkwell.engines.vllm import LaunchRequest, check_flags, render
 
@@ -98,7 +98,7 @@ class ModelService:
             version=found.environment.version,
             device=found.environment.device,
             cache=str(self.paths.cache),
-            libraries=found.environment.libraries,
+            libraries=library_path(found.environment.libraries, self._environ),
             overrides={**self._host_flags(recipe), **overrides},
         )
         return render(request)

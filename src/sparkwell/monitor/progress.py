@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from sparkwell.core.phases import Phase
 
+OVERDUE = 1.25
+"""A phase that has taken this many times what was expected tells nothing about its end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Progress:
@@ -27,7 +30,8 @@ def progress(
 
     ``expected`` are seconds per phase; ``entered`` Unix seconds at which phases began;
     ``fraction`` the share of ``phase`` that the engine itself reports, which wins over time.
-    A phase that takes longer than expected holds the estimate, it never goes past its share.
+    A phase that takes longer than expected never goes past its share; how long it will still
+    take is unknown then.
     """
     began = min(entered.values(), default=now)
     elapsed = max(0.0, now - began)
@@ -38,12 +42,15 @@ def progress(
         return Progress(phase, None, elapsed, None)
     behind = sum(took for name, took in expected.items() if name.is_before(phase))
     own = expected.get(phase, 0.0)
-    inside = own * _share(own, fraction, now - entered.get(phase, now))
-    done = behind + inside
-    return Progress(phase, min(99.0, 100 * done / total), elapsed, max(0.0, total - done))
+    spent = now - entered.get(phase, now)
+    done = behind + own * _share(own, fraction, spent)
+    overdue = fraction is None and spent > OVERDUE * own
+    left = None if overdue else max(0.0, total - done)
+    return Progress(phase, min(99.0, 100 * done / total), elapsed, left)
 
 
 def _share(own: float, fraction: float | None, spent: float) -> float:
     if fraction is not None:
         return fraction
-    return min(1.0, spent / own) if own > 0 else 1.0
+    # Clocks are set back now and then: time before the phase began is none at all.
+    return min(1.0, max(0.0, spent) / own) if own > 0 else 1.0

@@ -29,22 +29,29 @@ def open_database(file: Path) -> sqlite3.Connection:
     Raises EnvironmentFault when a newer Sparkwell wrote it, or it cannot be used at all.
     """
     try:
-        connection = sqlite3.connect(file, isolation_level=None)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        _migrate(connection, file)
+        return _opened(file)
     except sqlite3.Error as error:
         raise EnvironmentFault(
             f"The store {file} cannot be used: {error}.",
             hint="Move the file away to start with an empty one; only history is lost.",
         ) from None
+
+
+def _opened(file: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(file, isolation_level=None)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        _migrate(connection, file)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
 def _migrate(connection: sqlite3.Connection, file: Path) -> None:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(MIGRATIONS):
-        connection.close()
         raise EnvironmentFault(
             f"The store {file} was written by a newer Sparkwell (schema {version}, this one "
             f"knows {len(MIGRATIONS)}).",

@@ -30,9 +30,9 @@ class History:
         """Remember a start that became ready; ``durations`` and ``ended_at`` in seconds."""
         start = (spec.model, spec.engine, spec.engine_version)
         rows = [(*start, phase, max(0.0, s), ended_at) for phase, s in durations.items()]
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany(_ADD, rows)
-        self._db.execute("COMMIT")
+        with self._db:  # commits, or rolls back: an open transaction would block the next one
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany(_ADD, rows)
 
     def expected(self, model: str, engine: str, version: str) -> dict[Phase, float]:
         """Seconds per phase, the median of the newest starts; empty when there was none."""

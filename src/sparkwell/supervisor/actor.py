@@ -35,7 +35,8 @@ class Supervisor:
     """Owns the box. All methods belong to one event loop; state changes only in ``_apply``.
 
     ``watch`` follows a start until the engine answers; ``finished`` is told the timeline of
-    every start that became ready, so that the next one can be estimated.
+    every start that became ready, so that the next one can be estimated. ``read_error`` finds
+    the engine's own reason in a line of its log.
     """
 
     def __init__(
@@ -45,18 +46,21 @@ class Supervisor:
         watch: StartWatch,
         *,
         new_id: Callable[[str], str],
+        read_error: Callable[[str], str | None] = lambda _line: None,
         finished: Callable[[LaunchSpec, Timeline], None] = lambda _spec, _timeline: None,
     ) -> None:
         self._driver = driver
         self._journal = journal
         self._watch = watch
         self._new_id = new_id
+        self._read_error = read_error
         self._finished = finished
         self._box = Box()
         self._specs: dict[str, LaunchSpec] = {}
         self._timelines: dict[str, Timeline] = {}
         self._leases: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._launching = asyncio.Lock()
         self._changed = asyncio.Condition()
 
     # ── what others may see ─────────────────────────────────────────────────────────────────
@@ -97,7 +101,7 @@ class Supervisor:
         wanted = machine.Up(model, self._new_id(model))
         box, effects = machine.step(self._box, wanted)
         if effects:
-            self._specs[wanted.instance] = prepare(wanted.instance)
+            self._specs = {wanted.instance: prepare(wanted.instance)}
         self._carry_out(box, effects)
         return self._box.instance.id if self._box.instance else wanted.instance
 
@@ -105,8 +109,9 @@ class Supervisor:
         """End what holds the machine and return when no process of it is left."""
         stopped = self._box.instance if self._box.busy else None
         self._apply(machine.Down())
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self._box.busy)
+        if stopped:  # and not: until the box is free, for the next one may have it by then
+            async with self._changed:
+                await self._changed.wait_for(lambda: not self._holds(stopped.id))
         return stopped
 
     def ensure_ready(self, model: str) -> Lease:
@@ -174,15 +179,17 @@ class Supervisor:
         timeline = self._timelines.get(instance.id)
         if timeline and instance.state in (State.STARTING, State.READY):
             timeline.enter(instance.phase, event.at)
-        logger.info(tell.message, extra={"action": tell.kind})
+        level = logging.DEBUG if tell.kind == "instance.progress" else logging.INFO
+        logger.log(level, tell.message, extra={"action": tell.kind})
 
     # ── effects ─────────────────────────────────────────────────────────────────────────────
 
     async def _launch(self, instance: str) -> None:
         try:
-            await self._driver.start(self._specs[instance])
-        except SparkwellError as error:
-            self._apply(machine.NotLaunched(instance, str(error)))
+            async with self._launching:
+                await self._driver.start(self._specs[instance])
+        except Exception as error:
+            self._apply(machine.NotLaunched(instance, _words(error)))
         else:
             await self._live(instance)
 
@@ -191,7 +198,8 @@ class Supervisor:
         starting = self._spawn(self._bring_up(instance))
         record = await self._driver.wait(instance)
         starting.cancel()
-        self._apply(machine.Ended(instance, record))
+        cause = None if record.requested else await self._cause(instance)
+        self._apply(machine.Ended(instance, record, cause))
 
     async def _bring_up(self, instance: str) -> None:
         """Follow the start; every outcome but the engine's end comes back as an event."""
@@ -200,11 +208,21 @@ class Supervisor:
             await self._watch.until_ready(
                 spec, lambda mark: self._apply(machine.Progressed(instance, mark))
             )
-        except SparkwellError as error:
-            self._apply(machine.Failed(instance, error.message))
+        except Exception as error:
+            self._apply(machine.Failed(instance, _words(error)))
         else:
             self._apply(machine.Answered(instance))
             self._keep_timeline(spec)
+
+    async def _cause(self, instance: str) -> str | None:
+        """What the engine says of its failed start; the first error is the one that matters."""
+        current = self._box.instance
+        if current is None or current.id != instance or current.state is not State.STARTING:
+            return None
+        async for line in self._driver.follow(instance):
+            if said := self._read_error(line):
+                return said
+        return None
 
     def _keep_timeline(self, spec: LaunchSpec) -> None:
         timeline = self._timelines.get(spec.instance)
@@ -212,11 +230,19 @@ class Supervisor:
             self._finished(spec, timeline)
 
     async def _terminate(self, instance: str) -> None:
-        """Its end is seen by ``_live``, as every end is."""
-        await self._driver.stop(instance)
+        """Its end is seen by ``_live``, as every end is.
+
+        A launch on its way is waited for: what a driver has not yet started it cannot stop.
+        """
+        async with self._launching:
+            launched = self._holds(instance)
+        if launched:
+            await self._driver.stop(instance)
 
     async def _adopt_one(self, running: Running) -> None:
         spec = running.spec
+        if spec.instance in self._specs:
+            return  # our own: it was started while the driver was looking
         if self._box.busy:
             # One instance holds the machine; a second one is left over from a crash.
             await self._driver.stop(spec.instance)
@@ -225,6 +251,10 @@ class Supervisor:
         self._apply(machine.Adopted(spec.model, spec.instance))
 
     # ── helpers ─────────────────────────────────────────────────────────────────────────────
+
+    def _holds(self, instance: str) -> bool:
+        current = self._box.instance
+        return self._box.busy and current is not None and current.id == instance
 
     def _is_moving(self, instance: str) -> bool:
         current = self._box.instance
@@ -246,6 +276,14 @@ class Supervisor:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception():
             logger.error("A supervisor task failed", exc_info=task.exception())
+
+
+def _words(error: Exception) -> str:
+    """Why something failed. A mistake of ours must not leave the box waiting for ever."""
+    if isinstance(error, SparkwellError):
+        return str(error)
+    logger.error("A start failed unexpectedly", exc_info=error)
+    return f"Sparkwell made a mistake ({type(error).__name__}: {error})"
 
 
 def _facts(instance: Instance) -> dict[str, object]:

@@ -49,6 +49,7 @@ class Journal:
 
     async def follow(self, cursor: int) -> AsyncIterator[Event]:
         """Events newer than ``cursor`` as they come, without end."""
+        cursor = min(cursor, self._seq)  # one of an earlier daemon: its events are not ours
         while True:
             for event in self.after(cursor):
                 cursor = event.seq

@@ -116,10 +116,11 @@ class Down:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """No process of the instance is left."""
+    """No process of the instance is left. ``cause`` is the engine's own word, if it had one."""
 
     instance: str
     record: ExitRecord
+    cause: str | None = None
 
 
 OfInstance = Progressed | Answered | NotLaunched | Failed | Ended
@@ -229,7 +230,7 @@ def _stop(instance: Instance, message: str, error: str | None = None) -> Step:
 
 def _of_instance(box: Box, event: OfInstance) -> Step:  # noqa: PLR0911 - a table
     current = box.instance
-    if current is None or current.id != event.instance:
+    if current is None or current.id != event.instance or not current.holds_the_machine:
         return box, ()
     match event:
         case Progressed(mark=mark) if current.state is State.STARTING:
@@ -240,8 +241,8 @@ def _of_instance(box: Box, event: OfInstance) -> Step:  # noqa: PLR0911 - a tabl
             return _failed(current, reason)
         case Failed(reason=reason) if current.state is State.STARTING:
             return _stop(current, f"{current.model} did not start: {reason}", error=reason)
-        case Ended(record=record):
-            return _ended(current, record)
+        case Ended():
+            return _ended(current, event)
         case _:
             return box, ()
 
@@ -251,7 +252,10 @@ def _progressed(current: Instance, mark: PhaseMark) -> Step:
     if mark.phase.is_before(current.phase):
         return Box(current), ()
     moved = replace(current, phase=mark.phase, fraction=mark.fraction)
-    return Box(moved), (Tell("instance.phase", f"{current.model}: {mark.phase.label}", moved),)
+    if moved == current:
+        return Box(current), ()
+    kind = "instance.phase" if mark.phase is not current.phase else "instance.progress"
+    return Box(moved), (Tell(kind, f"{current.model}: {mark.phase.label}", moved),)
 
 
 def _ready(current: Instance) -> Step:
@@ -259,13 +263,13 @@ def _ready(current: Instance) -> Step:
     return Box(ready), (Tell("instance.ready", f"{current.model} is ready", ready),)
 
 
-def _ended(current: Instance, record: ExitRecord) -> Step:
+def _ended(current: Instance, event: Ended) -> Step:
     """A stop that was asked for leaves nothing behind; any other end leaves its reason."""
     if current.state is State.STOPPING and current.error is None:
-        gone = replace(current, record=record)
+        gone = replace(current, record=event.record)
         return Box(), (Tell("instance.stopped", f"{current.model} has stopped", gone),)
-    reason = current.error or _unasked(current, record)
-    return _failed(replace(current, record=record), reason)
+    reason = current.error or _unasked(current, event)
+    return _failed(replace(current, record=event.record), reason)
 
 
 def _failed(current: Instance, reason: str) -> Step:
@@ -274,9 +278,10 @@ def _failed(current: Instance, reason: str) -> Step:
     return Box(failed), (told,)
 
 
-def _unasked(current: Instance, record: ExitRecord) -> str:
+def _unasked(current: Instance, event: Ended) -> str:
     when = "while starting" if current.state is State.STARTING else "while serving"
-    return f"the engine ended by itself {when} ({record.reason})"
+    cause = f": {event.cause}" if event.cause else ""
+    return f"the engine ended by itself {when} ({event.record.reason}){cause}"
 
 
 def _in_the_way(current: Instance, model: str) -> ConflictError:

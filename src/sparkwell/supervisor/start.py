@@ -110,7 +110,7 @@ class StartWatch:
                     "the engine says that it is healthy, but generated nothing within "
                     f"{self.canary_timeout_s:.0f} s"
                 ) from None
-            except aiohttp.ClientError as error:
+            except (aiohttp.ClientError, OSError) as error:
                 raise EnvironmentFault(f"the engine broke off the first request: {error}") from None
         if tokens < 1:
             raise EnvironmentFault("the engine answered the first request without a token")
@@ -140,4 +140,9 @@ async def _completion_tokens(
             raise EnvironmentFault(
                 f"the engine refused the first request ({response.status}): {text[:300]}"
             )
+    try:
         return int(json.loads(text)["usage"]["completion_tokens"])
+    except (ValueError, LookupError, TypeError):
+        raise EnvironmentFault(
+            f"the engine answered the first request with something else: {text[:300]}"
+        ) from None

@@ -1,0 +1,165 @@
+"""The daemon's own parts: one at a time, who is in the way, and in which order it begins."""
+
+import asyncio
+import os
+import socket
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from sparkwell.app.config import GatewaySettings, Settings
+from sparkwell.app.daemon import Daemon, held, new_id, port_holder
+from sparkwell.app.paths import Paths, find_paths
+from sparkwell.catalog import load_catalog
+from sparkwell.core.errors import ConflictError, EnvironmentFault
+from sparkwell.supervisor.actor import Supervisor
+
+
+@pytest.fixture
+def paths() -> Iterator[Paths]:
+    with tempfile.TemporaryDirectory(prefix="sw") as folder:  # sockets need short paths
+        yield find_paths({"SPARKWELL_HOME": folder})
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server
+
+
+def port_of(listener: socket.socket) -> int:
+    return int(listener.getsockname()[1])
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return port_of(server)
+
+
+# ── one daemon ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_second_holder_is_told_who_the_first_one_is(tmp_path: Path) -> None:
+    lock = tmp_path / "daemon.lock"
+    with held(lock), pytest.raises(ConflictError) as caught, held(lock):
+        pytest.fail("two hold the lock")
+    assert caught.value.message == (
+        f"A daemon is already running for {tmp_path} (process {os.getpid()})."
+    )
+    assert stat.S_IMODE(lock.stat().st_mode) == 0o600
+
+
+def test_after_the_first_one_the_lock_is_free(tmp_path: Path) -> None:
+    lock = tmp_path / "daemon.lock"
+    lock.write_text("999999999 and what a longer number left behind")
+    for _ in range(2):
+        with held(lock):
+            assert lock.read_text() == str(os.getpid())
+
+
+def test_the_lock_is_given_back_after_a_mistake(tmp_path: Path) -> None:
+    lock = tmp_path / "daemon.lock"
+    with pytest.raises(ValueError, match="oops"), held(lock):
+        raise ValueError("oops")
+    with held(lock):
+        pass
+
+
+def test_ids_are_not_used_twice() -> None:
+    ids = {new_id("demo-qwen3") for _ in range(100)}
+    assert len(ids) == 100
+    assert all(one.startswith("demo-qwen3-") for one in ids)
+
+
+# ── ports ───────────────────────────────────────────────────────────────────────────────────
+
+
+def test_who_holds_a_port(listener: socket.socket) -> None:
+    assert (port_holder(port_of(listener)) or "").endswith(f"(process {os.getpid()})")
+
+
+def test_nobody_holds_a_free_port() -> None:
+    assert port_holder(free_port()) is None
+
+
+# ── from begin to end ───────────────────────────────────────────────────────────────────────
+
+
+def daemon(paths: Paths, port: int) -> Daemon:
+    return Daemon(paths, Settings(gateway=GatewaySettings(port=port)), load_catalog())
+
+
+async def test_a_taken_port_is_said_before_anything_has_happened(
+    paths: Paths, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def adopt(_self: Supervisor) -> None:
+        pytest.fail("nothing may be touched")
+
+    monkeypatch.setattr(Supervisor, "adopt", adopt)
+    with pytest.raises(EnvironmentFault) as caught:
+        await daemon(paths, port_of(listener)).run()
+    assert f"cannot listen on 127.0.0.1:{port_of(listener)}: " in caught.value.message
+    assert f"(process {os.getpid()}) has it" in caught.value.message
+    assert "--port" in (caught.value.hint or "")
+    assert not paths.socket.exists()
+
+
+async def test_what_runs_is_taken_over_before_anybody_can_ask_for_more(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An `up` in between would start a second engine beside the first."""
+    seen: list[bool] = []
+
+    async def adopt(_self: Supervisor) -> None:
+        seen.append(paths.socket.exists())
+
+    monkeypatch.setattr(Supervisor, "adopt", adopt)
+    running = asyncio.create_task(daemon(paths, free_port()).run())
+    try:
+        async with asyncio.timeout(10):
+            while not paths.socket.exists():
+                assert not running.done()
+                await asyncio.sleep(0.005)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert seen == [False]
+
+
+async def test_a_daemon_answers_and_ends_when_asked_to(paths: Paths) -> None:
+    port = free_port()
+    paths.make()
+    paths.socket.touch()  # left by a daemon that was killed
+    running = asyncio.create_task(daemon(paths, port).run())
+    async with asyncio.timeout(10), client(paths) as control:
+        while not await answers(control):
+            assert not running.done()
+            await asyncio.sleep(0.005)
+        assert stat.S_IMODE(paths.socket.stat().st_mode) == 0o600
+        async with control.get("http://daemon/health") as response:
+            assert response.status == 404  # each socket has its own routes
+        async with (
+            aiohttp.ClientSession() as public,
+            public.get(f"http://127.0.0.1:{port}/health") as response,
+        ):
+            assert await response.json() == {"status": "ok", "state": "idle", "model": None}
+        async with control.post("http://daemon/admin/shutdown", json={}) as response:
+            assert response.status == 200
+        await running
+    assert port_holder(port) is None
+
+
+def client(paths: Paths) -> aiohttp.ClientSession:
+    return aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(paths.socket)))
+
+
+async def answers(control: aiohttp.ClientSession) -> bool:
+    try:
+        async with control.get("http://daemon/admin/status") as response:
+            return response.status == 200
+    except aiohttp.ClientError:
+        return False

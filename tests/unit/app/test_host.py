@@ -1,0 +1,258 @@
+"""The daemon's two faces over a driver in memory."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+import sparkwell
+from sparkwell.app.config import Settings
+from sparkwell.app.host import About, Host
+from sparkwell.app.paths import find_paths
+from sparkwell.app.service import ModelService
+from sparkwell.catalog import load_catalog
+from sparkwell.core.errors import ConflictError, EnvironmentFault, UnknownModelError, UsageError
+from sparkwell.core.launch import LaunchSpec
+from sparkwell.core.phases import Phase, PhaseMark
+from sparkwell.store import History, open_database
+from sparkwell.supervisor.actor import Supervisor
+from sparkwell.supervisor.journal import Journal
+from sparkwell.supervisor.start import OnMark, StartWatch
+from sparkwell.testing.environment import install_fake_environment
+from sparkwell.testing.memory_driver import MemoryDriver
+
+
+class Watch(StartWatch):
+    """A start tells of its weights, then waits until the test lets it become ready."""
+
+    async def until_ready(self, spec: LaunchSpec, on_mark: OnMark) -> None:
+        on_mark(PhaseMark(Phase.WEIGHTS, 0.5))
+        await GATES.setdefault(spec.instance, asyncio.Event()).wait()
+
+
+GATES: dict[str, asyncio.Event] = {}
+
+
+class Bench:
+    def __init__(self, folder: Path, history: History) -> None:
+        GATES.clear()
+        numbers = count(1)
+        paths = find_paths({"SPARKWELL_HOME": str(folder)})
+        install_fake_environment(paths.engines, "vllm-cpu")
+        self.driver = MemoryDriver()
+        self.history = history
+        self.ended: list[bool] = []
+        journal = Journal(time.time)
+        self.supervisor = Supervisor(
+            self.driver,
+            journal,
+            Watch(self.driver, lambda _line: None),
+            new_id=lambda model: f"{model}-{next(numbers)}",
+        )
+        self.host = Host(
+            About("127.0.0.1", 8000, detached=True, started_at=time.time()),
+            ModelService(paths, Settings(), load_catalog(), {"HOME": str(folder)}),
+            self.driver,
+            self.supervisor,
+            journal,
+            history,
+            self.ended.append,
+        )
+
+    async def starting(self, *flags: str) -> str:
+        instance = str(self.host.up("demo-qwen3", flags)["instance"])
+        await until(lambda: instance in GATES)
+        return instance
+
+    async def ready(self, *flags: str) -> str:
+        instance = await self.starting(*flags)
+        GATES[instance].set()
+        await until(lambda: self.host.health()[1]["state"] == "ready")
+        return instance
+
+    def argv(self, instance: str) -> tuple[str, ...]:
+        spec = self.supervisor.spec(instance)
+        assert spec is not None
+        return spec.argv
+
+
+async def until(condition: Callable[[], object]) -> None:
+    for _ in range(200):
+        if condition():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it did not come true")
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    with closing(open_database(tmp_path / "s.db")) as database:
+        bench = Bench(tmp_path, History(database))
+        yield bench
+        await bench.supervisor.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("0.0.0.0", "http://127.0.0.1:8000"),
+        ("::", "http://127.0.0.1:8000"),
+        ("", "http://127.0.0.1:8000"),
+        ("::1", "http://[::1]:8000"),
+        ("spark.local", "http://spark.local:8000"),
+    ],
+)
+def test_the_url_is_one_that_works_here(host: str, url: str) -> None:
+    assert About(host, 8000, detached=False, started_at=0).url == url
+
+
+async def test_health_through_a_life(bench: Bench) -> None:
+    def health() -> tuple[bool, object, object]:
+        able, state = bench.host.health()
+        return able, state["state"], state["model"]
+
+    assert health() == (True, "idle", None)
+    instance = await bench.starting()
+    assert health() == (True, "loading", "demo-qwen3")
+    GATES[instance].set()
+    await until(lambda: health() == (True, "ready", "demo-qwen3"))
+    await bench.driver.end(instance, code=1)
+    await until(lambda: health() == (False, "idle", "demo-qwen3"))
+    assert "ended by itself while serving" in str(bench.host.health()[1]["error"])
+
+
+async def test_health_while_stopping(bench: Bench) -> None:
+    await bench.ready()
+    bench.driver.stop_gate.clear()
+    down = asyncio.create_task(bench.host.down(None))
+    await until(lambda: bench.host.health()[1]["state"] == "switching")
+    bench.driver.stop_gate.set()
+    assert await down == {"stopped": "demo-qwen3"}
+
+
+async def test_models_know_their_state_and_context(bench: Bench) -> None:
+    assert [model.name for model in bench.host.listed()] == ["demo-llama", "demo-qwen3"]
+    await bench.starting("max_model_len=512")
+    model = bench.host.resolve("DEMO-qwen3")
+    assert (model.name, model.state, model.context) == ("demo-qwen3", "starting", 2048)
+    with pytest.raises(UnknownModelError, match="There is no model 'gpt'"):
+        bench.host.resolve("gpt")
+
+
+async def test_version_and_status_of_an_idle_daemon(bench: Bench) -> None:
+    status = bench.host.status()
+    assert status["version"] == sparkwell.__version__
+    assert (status["gateway"], status["detached"]) == ("http://127.0.0.1:8000", True)
+    assert (status["instances"], status["requests_running"], status["event"]) == ([], 0, 0)
+
+
+async def test_status_of_a_start(bench: Bench) -> None:
+    instance = await bench.starting()
+    [shown] = bench.host.status()["instances"]
+    assert (shown["id"], shown["model"], shown["driver"]) == (instance, "demo-qwen3", "memory")
+    assert (shown["state"], shown["phase"], shown["phase_title"]) == (
+        "starting",
+        "weights",
+        "loading weights",
+    )
+    assert list(shown["phases"]) == ["launch", "weights"]
+    assert 0 < shown["percent"] < 100
+    assert shown["left_s"] > 0
+    assert (shown["start_s"], shown["error"], shown["last_lines"]) == (None, None, [])
+
+
+async def test_what_this_machine_has_seen_is_what_is_expected(bench: Bench) -> None:
+    instance = await bench.starting()
+    spec = bench.supervisor.spec(instance)
+    assert spec is not None
+    bench.history.add(spec, {Phase.LAUNCH: 0.0, Phase.WEIGHTS: 1000.0}, 0.0)
+    [shown] = bench.host.status()["instances"]
+    assert (shown["percent"], shown["left_s"]) == (50.0, 500.0)
+
+
+async def test_status_of_a_crash_shows_the_last_lines(bench: Bench) -> None:
+    instance = await bench.ready()
+    await bench.driver.say(instance, "boom")
+    await bench.driver.end(instance, code=1)
+    await until(lambda: not bench.host.health()[0])
+    [shown] = bench.host.status()["instances"]
+    assert (shown["state"], shown["last_lines"]) == ("failed", ["boom"])
+
+
+async def test_up_takes_flags(bench: Bench) -> None:
+    instance = await bench.starting("--max-num-seqs=4", "enforce_eager=false")
+    argv = bench.argv(instance)
+    assert argv[argv.index("--max-num-seqs") + 1] == "4"
+    assert "--no-enforce-eager" in argv
+
+
+async def test_up_refuses_before_anything_happens(bench: Bench) -> None:
+    with pytest.raises(UsageError, match="vLLM has no flag"):
+        bench.host.up("demo-qwen3", ["nonsense_flag=1"])
+    with pytest.raises(UnknownModelError):
+        bench.host.up("gpt", [])
+    with pytest.raises(EnvironmentFault, match="vllm is not installed"):
+        bench.host.up("qwen3-8b-fp8", [])
+    assert bench.host.status()["instances"] == []
+    assert bench.driver.launched == []
+
+
+async def test_up_of_another_model_is_refused(bench: Bench) -> None:
+    await bench.ready()
+    with pytest.raises(ConflictError, match="one model runs at a time"):
+        bench.host.up("demo-llama", [])
+
+
+async def test_restart_keeps_the_flags(bench: Bench) -> None:
+    first = await bench.ready("max_num_seqs=4", "enforce_eager=false")
+    argv = bench.argv(first)
+    again = str((await bench.host.restart(None))["instance"])
+    assert again != first
+    await until(lambda: again in bench.driver.launched)
+    assert bench.argv(again)[-3:] == argv[-3:]
+    assert "--no-enforce-eager" in bench.argv(again)
+    assert bench.driver.stopped == [first]
+
+
+async def test_an_up_that_changed_nothing_does_not_change_the_flags(bench: Bench) -> None:
+    first = await bench.ready("max_num_seqs=4")
+    assert bench.host.up("demo-qwen3", [])["instance"] == first
+    again = str((await bench.host.restart("demo-qwen3"))["instance"])
+    argv = bench.argv(again)
+    assert argv[argv.index("--max-num-seqs") + 1] == "4"
+
+
+async def test_restart_of_nothing(bench: Bench) -> None:
+    with pytest.raises(UsageError, match="No model runs"):
+        await bench.host.restart(None)
+
+
+async def test_down_of_what_does_not_run(bench: Bench) -> None:
+    assert await bench.host.down(None) == {"stopped": None}
+    with pytest.raises(UsageError, match="demo-llama does not run"):
+        await bench.host.down("demo-llama")
+
+
+async def test_old_runs_are_forgotten_when_a_new_one_begins(bench: Bench) -> None:
+    for _ in range(Settings().engines.keep_logs + 2):
+        await bench.ready()
+        await bench.host.down("demo-qwen3")
+    await bench.starting()
+    assert len(bench.driver.ended()) == Settings().engines.keep_logs
+
+
+async def test_shutting_down_is_passed_on(bench: Bench) -> None:
+    bench.host.shut_down(stop_engines=True)
+    assert bench.ended == [True]
+
+
+async def test_events_are_the_journals(bench: Bench) -> None:
+    await bench.starting()
+    async for event in bench.host.events(0):
+        assert (event.kind, event.model) == ("instance.starting", "demo-qwen3")
+        break

@@ -1,6 +1,7 @@
 """Moving bytes between a client and an engine, without reading them."""
 
 import asyncio
+import io
 import logging
 from collections.abc import Mapping
 
@@ -16,6 +17,7 @@ logger = logging.getLogger(__name__)
 # vLLM closes idle connections after 5 s; a POST on one that it is just closing would be lost.
 KEEP_ALIVE_S = 4.0
 
+_LARGE = 1024 * 1024
 # Headers that belong to one connection, and those that each side writes itself.
 _NOT_RELAYED = frozenset(
     {
@@ -62,9 +64,10 @@ class Relay:
         session = self._session(endpoint)
         url = endpoint.url(request.path_qs)
         headers = relayed(request.headers)
+        headers.popall("Content-Encoding", None)  # the body has been unpacked on its way in
         try:
             upstream = await session.request(
-                request.method, url, data=body, headers=headers, allow_redirects=False
+                request.method, url, data=_payload(body), headers=headers, allow_redirects=False
             )
         except (aiohttp.ClientError, OSError) as error:
             logger.warning("The engine cannot be reached: %s", error)
@@ -84,12 +87,17 @@ class Relay:
 
 def relayed(headers: Mapping[str, str]) -> CIMultiDict[str]:
     """The headers that go through; the client's key and cookies are not the engine's affair."""
-    kept = ((name, value) for name, value in headers.items() if _goes_through(name))
-    return CIMultiDict(kept)
+    # A sender may name more headers that end with the connection.
+    named = {name.strip().lower() for name in headers.get("Connection", "").split(",")}
+    stopped = _NOT_RELAYED | named
+    return CIMultiDict(
+        (name, value) for name, value in headers.items() if name.lower() not in stopped
+    )
 
 
-def _goes_through(name: str) -> bool:
-    return name.lower() not in _NOT_RELAYED
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    """A large body goes in pieces, so that others get their turn meanwhile."""
+    return io.BytesIO(body) if body and len(body) > _LARGE else body
 
 
 def _new_session(endpoint: Endpoint) -> aiohttp.ClientSession:
@@ -135,7 +143,8 @@ async def _broken_off(
     that it is not whole.
     """
     logger.warning("The engine broke off an answer: %s", error)
-    if upstream.content_type == "text/event-stream" and not isinstance(error, ConnectionError):
+    streams = upstream.content_type == "text/event-stream" and upstream.content_length is None
+    if streams and not isinstance(error, ConnectionError):
         message = "The engine ended while it was answering."
         body = error_body(message, status=502, code="engine_ended")
         await response.write(b"data: " + body + b"\n\n")

@@ -1,0 +1,152 @@
+"""The endpoints that the gateway answers itself, and the documents that describe them all."""
+
+import re
+from dataclasses import replace
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
+from tests.unit.gateway.conftest import READY, STOPPED, Client, FakeBackend
+
+from sparkwell.core.launch import Endpoint
+from sparkwell.gateway.app import Gateway
+from sparkwell.gateway.docs import docs_page, openapi_document
+
+
+async def test_models_say_whether_they_are_loaded(client: Client) -> None:
+    async with client.get("/v1/models") as response:
+        body = await response.json()
+    created = body["data"][0].pop("created")
+    assert created > 1_700_000_000
+    assert body["object"] == "list"
+    assert body["data"][0] == {
+        "id": "qwen3-8b-fp8",
+        "object": "model",
+        "owned_by": "sparkwell",
+        "root": "Qwen/Qwen3-8B-FP8",
+        "aliases": ["qwen3-8b-fp8", "Qwen/Qwen3-8B-FP8"],
+        "state": "ready",
+        "max_model_len": 32768,
+    }
+    assert [(model["id"], model["state"]) for model in body["data"]] == [
+        ("qwen3-8b-fp8", "ready"),
+        ("demo-qwen3", "stopped"),
+    ]
+    assert "max_model_len" not in body["data"][1]  # unknown is left out, not 0
+
+
+@pytest.mark.parametrize("name", ["qwen3-8b-fp8", "Qwen/Qwen3-8B-FP8", "Qwen%2FQwen3-8B-FP8"])
+async def test_one_model_by_any_of_its_names(client: Client, name: str) -> None:
+    async with client.session.get(f"{client.make_url('/v1/models')}/{name}") as response:
+        assert (response.status, (await response.json())["id"]) == (200, "qwen3-8b-fp8")
+
+
+async def test_one_model_that_does_not_exist(client: Client) -> None:
+    async with client.get("/v1/models/gpt/4") as response:
+        assert response.status == 404
+        error = (await response.json())["error"]
+    assert (error["code"], error["param"]) == ("model_not_found", "model")
+    assert "qwen3-8b-fp8, demo-qwen3" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("able", "state", "status"),
+    [
+        (True, {"state": "idle", "model": None}, 200),
+        (True, {"state": "loading", "model": "m"}, 200),
+        (True, {"state": "ready", "model": "m"}, 200),
+        (True, {"state": "switching", "model": "m"}, 200),
+        (False, {"state": "idle", "model": "m", "error": "it crashed"}, 503),
+    ],
+)
+async def test_health(
+    client: Client, backend: FakeBackend, able: bool, state: dict[str, object], status: int
+) -> None:
+    backend.able, backend.state = able, state
+    async with client.get("/health") as response:
+        assert response.status == status
+        assert await response.json() == {"status": "ok" if able else "error", **state}
+
+
+async def test_metrics_without_a_model(client: Client, backend: FakeBackend) -> None:
+    backend.models = [STOPPED]
+    async with client.get("/metrics") as response:
+        assert (response.status, response.content_type) == (200, "text/plain")
+        assert (await response.text()).startswith("#")
+    assert backend.granted == 0
+
+
+async def test_the_root_leads_to_the_docs(client: Client) -> None:
+    async with client.get("/", allow_redirects=False) as response:
+        assert (response.status, response.headers["Location"]) == (302, "/docs")
+
+
+async def test_the_docs_need_nothing_else(client: Client) -> None:
+    async with client.get("/docs") as response:
+        page = await response.text()
+        assert response.content_type == "text/html"
+    assert "<script" not in page
+    assert not re.findall(r"(?:src|href)=[\"']https?:", page)
+    assert "<code>qwen3-8b-fp8</code>, <code>demo-qwen3</code>" in page
+    assert f"curl http://127.0.0.1:{client.port}/v1/chat/completions" in page
+    for path in openapi_document()["paths"]:
+        assert f"<code>{path}</code>" in page
+
+
+def test_the_docs_show_names_as_text() -> None:
+    page = docs_page("http://h", ["<b>x</b>"])
+    assert "<b>x" not in page
+    assert "&lt;b&gt;x" in page
+    assert "none yet" in docs_page("http://h", [])
+
+
+# ── the OpenAPI document ────────────────────────────────────────────────────────────────────
+
+
+async def test_the_document_is_valid(client: Client) -> None:
+    async with client.get("/openapi.json") as response:
+        document = await response.json()
+    validate(document)
+    assert document == openapi_document()
+    assert document["info"]["version"] != "0"
+
+
+def test_every_route_is_in_the_document_and_the_other_way_round() -> None:
+    app = Gateway(FakeBackend(Endpoint(port=1)), 1).application()
+    routes = {
+        (route.method.lower(), route.resource.canonical)
+        for route in app.router.routes()
+        if route.resource and route.method != "HEAD"
+    }
+    described = {
+        (method, path)
+        for path, operations in openapi_document()["paths"].items()
+        for method in operations
+    }
+    assert routes - {("get", "/")} == described
+
+
+def schema(name: str) -> Draft202012Validator:
+    """A schema of the document, with what it refers to."""
+    document = openapi_document()
+    return Draft202012Validator(
+        {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
+    )
+
+
+async def test_answers_are_as_described(client: Client, backend: FakeBackend) -> None:
+    backend.models = [replace(READY, state=s) for s in ("ready", "failed", "stopping")] + [STOPPED]
+    async with client.get("/v1/models") as response:
+        for model in (await response.json())["data"]:
+            schema("Model").validate(model)
+    async with client.get("/v1/models/x") as response:
+        schema("Error").validate(await response.json())
+
+
+@pytest.mark.parametrize("state", ["idle", "loading", "ready", "switching"])
+async def test_health_is_as_described(client: Client, backend: FakeBackend, state: str) -> None:
+    backend.state = {"state": state, "model": None}
+    described = openapi_document()["paths"]["/health"]["get"]["responses"]["200"]
+    async with client.get("/health") as response:
+        body = await response.json()
+    Draft202012Validator(described["content"]["application/json"]["schema"]).validate(body)

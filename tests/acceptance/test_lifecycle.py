@@ -179,9 +179,9 @@ def test_an_engine_that_ends_by_itself_is_said_so_and_can_be_started_again(
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"fail_at_phase": "weights", "fail_message": "cuda-oom"}, "out of memory"),
-        ({"exit_code_at_once": 3}, "exit code 3"),
-        ({"fail_at_phase": "init"}, "Free memory on device"),
+        ({"fail_at_phase": "weights", "fail_message": "cuda-oom"}, "CUDA out of memory"),
+        ({"exit_code_at_once": 3}, "(exit code 3)"),
+        ({"fail_at_phase": "init"}, "(exit code 1): ValueError: Free memory on device"),
     ],
 )
 def test_a_start_that_fails_shows_the_end_of_the_log(

@@ -1,6 +1,6 @@
 """What can we serve? Recipes: what each model is, needs, and is good for, with sources.
 
-May import core. ``loader`` reads the YAML files; everything else takes and returns values.
+May import core. ``catalog`` reads the YAML files; everything else takes and returns values.
 """
 
 from sparkwell.catalog.catalog import Catalog, load_catalog

@@ -26,6 +26,7 @@ def show(context: Context, as_json: bool) -> None:
             "recipes": str(paths.recipes),
             "engines": str(paths.engines),
             "state": str(paths.state),
+            "cache": str(paths.cache),
         },
         "settings": context.settings.model_dump(mode="json"),
     }

@@ -16,7 +16,7 @@ QUESTION = "What is the KV cache?"
 
 @click.command(short_help="A real engine with a small model, installed and started in one go.")
 @click.argument("model", default="demo-qwen3")
-@click.option("--port", type=click.IntRange(1, 65535), help="Port of the gateway.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of a daemon that is started.")
 @pass_context
 def demo(context: Context, model: str, port: int | None) -> None:
     """Install vLLM's CPU build if need be, serve a small model and ask it a question.

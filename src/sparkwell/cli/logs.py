@@ -19,6 +19,11 @@ from sparkwell.drivers.process import ProcessDriver
 def logs(context: Context, model: str | None, follow: bool, tail: int | None, daemon: bool) -> None:
     """Show the log of MODEL's newest run (default: the newest of all), also of an ended one."""
     if daemon:
+        if follow or model:
+            raise UsageError(
+                "--daemon shows the daemon's log as it is: it takes no MODEL and no --follow.",
+                hint=f"To follow it: tail -f {context.paths.daemon_log}",
+            )
         _daemon_log(context, tail)
         return
     name = context.catalog.get(model).name if model else None

@@ -69,6 +69,7 @@ class LazyGroup(click.Group):
     "config_file",
     type=click.Path(dir_okay=False, path_type=Path),
     envvar="SPARKWELL_CONFIG",
+    show_envvar=True,
     help="Settings file (default: sparkwell.yaml in the configuration folder).",
 )
 @click.option(

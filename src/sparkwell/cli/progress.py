@@ -93,7 +93,7 @@ class _Bar:
             description=_title(instance),
             completed=instance["percent"] or 0,
             total=None if instance["percent"] is None else 100,
-            note="" if left is None else f"about {duration(left)} left",
+            note="longer than expected" if left is None else f"about {duration(left)} left",
         )
 
 

@@ -12,6 +12,16 @@ from sparkwell.cli.context import Context, pass_context
 from sparkwell.core.errors import EnvironmentFault, UsageError
 
 NAME = "sparkwell.service"
+# What tells this command where things lie must tell the service the same.
+INHERITED = (
+    "SPARKWELL_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_STATE_HOME",
+    "XDG_CACHE_HOME",
+    "HF_HOME",
+    "HF_HUB_CACHE",
+)
 
 
 @click.group(short_help="Run the daemon as a system service (systemd).")
@@ -39,7 +49,7 @@ def install(context: Context, dry_run: bool) -> None:
     click.echo(f"Wrote {file}")
     _systemctl(context, "daemon-reload")
     _systemctl(context, "enable", "--now", NAME)
-    click.echo("The daemon runs, and will start with the machine.")
+    click.echo(_when(context))
 
 
 @service.command()
@@ -56,11 +66,21 @@ def remove(context: Context) -> None:
     click.echo(f"Removed {file}")
 
 
+def _when(context: Context) -> str:
+    if context.system:
+        return "The daemon runs, and will start with the machine."
+    return (
+        "The daemon runs, and will start when you log in. To have it start with the machine, "
+        "and outlive your session: `loginctl enable-linger`."
+    )
+
+
 def render_unit(context: Context) -> str:
     """The unit file. KillMode=process: a restart of the daemon must not end the engines."""
     command = [sys.executable, "-m", "sparkwell", *context.global_options, "serve"]
-    home = context.environ.get("SPARKWELL_HOME")
-    environment = f'Environment="SPARKWELL_HOME={home}"\n' if home else ""
+    named = {name: context.environ.get(name) for name in INHERITED}
+    lines = [f'Environment="{name}={value}"\n' for name, value in named.items() if value]
+    environment = "".join(lines).replace("%", "%%")
     target = "multi-user.target" if context.system else "default.target"
     return _UNIT.format(
         command=" ".join(_quoted(word) for word in command), environment=environment, target=target

@@ -8,7 +8,7 @@ import click
 from sparkwell.cli.client import AdminClient, Json, is_running, run, start_detached
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.cli.progress import follow_start
-from sparkwell.core.errors import EnvironmentFault
+from sparkwell.core.errors import ConflictError, EnvironmentFault
 from sparkwell.engines.vllm import check_flags, parse_flag
 
 
@@ -41,6 +41,8 @@ def up(
     status = run(bring_up(context, model, flags, port=port, wait=not no_wait, quiet=as_json))
     if as_json:
         click.echo(json.dumps(status))
+    elif no_wait:
+        click.echo(f"Starting {status['model']}; `sparkwell status` shows how far it is.")
 
 
 def check_request(context: Context, model: str, flags: tuple[str, ...]) -> None:
@@ -68,13 +70,16 @@ async def bring_up(
         ours = not await is_running(client)
         if ours:
             await _start_daemon(context, client, port, quiet)
+        else:
+            await _refuse_other_port(client, port)
         begun = await client.post("up", {"model": model, "flags": list(flags)})
         if not wait:
             return begun
         try:
             instance = await follow_start(client, begun["instance"], quiet=quiet)
         except asyncio.CancelledError:
-            await _take_back(client, ours)
+            if begun["new"]:
+                await _take_back(client, ours)
             raise
         return checked(instance)
 
@@ -89,6 +94,16 @@ async def _start_daemon(
             f"Started a daemon (process {about['pid']}) on {about['gateway']}; "
             "`sparkwell down` ends it.",
             err=True,
+        )
+
+
+async def _refuse_other_port(client: AdminClient, port: int | None) -> None:
+    """A port that cannot be had must not be passed over in silence."""
+    gateway = (await client.get("version"))["gateway"]
+    if port is not None and not gateway.endswith(f":{port}"):
+        raise ConflictError(
+            f"A daemon is already running, on {gateway}, and cannot move to port {port}.",
+            hint="Leave --port out, or end that daemon first (`sparkwell down`).",
         )
 
 

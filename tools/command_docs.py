@@ -1,0 +1,276 @@
+"""Write docs/commands.md, docs/settings.md and docs/recipes.md from the code: `make docs`.
+
+With --check nothing is written: the exit status is 1 when a file is not what it should be.
+"""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from recipe_fields import MEANINGS
+from sparkwell.app.config import Settings
+from sparkwell.catalog import Recipe
+from sparkwell.cli.main import cli
+from sparkwell.engines.vllm.flags import FLAGS, OWNED
+
+DOCS = Path(__file__).parent.parent / "docs"
+WIDTH = 88
+NOTE = "<!-- Written by tools/command_docs.py from the code: change that, then run `make docs`. -->"
+
+Schema = Mapping[str, Any]
+Field = tuple[str, Schema, bool]
+"""A field's path, its JSON Schema, and whether it must be set."""
+
+
+# ── commands ────────────────────────────────────────────────────────────────────────────────
+
+
+COMMANDS = """\
+# Commands
+
+{note}
+
+What every command prints with `--help`. Options before the command (`--config`, `--recipes`,
+`--system`) hold for all of them.
+
+Exit codes: 0 done; 2 refused, with the reason on stderr; 130 interrupted. `--json` prints one JSON
+document on stdout and nothing else there; with it, an error is a JSON document on stderr.
+
+{sections}
+"""
+
+
+def commands_page() -> str:
+    """Every command with the help that it prints."""
+    sections = "\n\n".join(command_sections(cli, None, "sparkwell"))
+    return COMMANDS.format(note=NOTE, sections=sections)
+
+
+def command_sections(
+    command: click.Command, parent: click.Context | None, name: str
+) -> Iterator[str]:
+    """A section for the command, then for those below it."""
+    ctx = command.make_context(
+        name, [], parent, resilient_parsing=True, terminal_width=WIDTH, color=False
+    )
+    yield f"## {ctx.command_path}\n\n```text\n{command.get_help(ctx).strip()}\n```"
+    if isinstance(command, click.Group):
+        for below in command.list_commands(ctx):
+            found = command.get_command(ctx, below)
+            if found and not found.hidden:
+                yield from command_sections(found, ctx, below)
+
+
+# ── settings ────────────────────────────────────────────────────────────────────────────────
+
+
+SETTINGS = """\
+# Settings
+
+{note}
+
+The settings of a host lie in `sparkwell.yaml`, in `~/.config/sparkwell/` or where `--config` says.
+All are optional. `sparkwell config example` prints the file with comments, `sparkwell config
+schema` its JSON Schema, `sparkwell config show` what is in force. A key that does not exist is an
+error with its line.
+
+{settings}
+
+## Flags of vLLM
+
+`models.NAME.flags`, a recipe's `serve.flags` and `sparkwell up MODEL --set FLAG=VALUE` take vLLM's
+own flags. `--set` wins over sparkwell.yaml, and that over the recipe. Type and range of these are
+checked before anything starts:
+
+{flags}
+
+Any other flag that the recorded version of vLLM has is passed on as it is; a name that it does not
+have is refused, with near ones. So are these, which are Sparkwell's own:
+
+{owned}
+"""
+
+
+def settings_page() -> str:
+    """Every setting, then the flags that `models.NAME.flags` and `--set` take."""
+    settings = (
+        (f"`{path}`", in_words(schema), default_in_words(schema), schema.get("description", ""))
+        for path, schema, _ in fields(Settings.model_json_schema())
+        if "properties" not in schema
+    )
+    flags = ((f"`{flag.name}`", flag.expected, flag.purpose) for flag in FLAGS.values())
+    return SETTINGS.format(
+        note=NOTE,
+        settings=table(("setting", "takes", "default", "meaning"), settings),
+        flags=table(("flag", "takes", "meaning"), flags),
+        owned=table(("flag", "why"), ((f"`{name}`", why) for name, why in OWNED.items())),
+    )
+
+
+# ── recipes ─────────────────────────────────────────────────────────────────────────────────
+
+
+RECIPES = """\
+# Recipes
+
+{note}
+
+A recipe is one YAML file: what a model is, where it comes from, how it is served, what it is good
+for. The shipped ones lie in `src/sparkwell/catalog/recipes/`. Your own go into
+`~/.config/sparkwell/recipes/`, into a folder that the setting `recipes` names, or into one given
+with `sparkwell --recipes FOLDER`; a name that exists already replaces the earlier recipe.
+
+A file that is not right is left out with a message that names the file, the line, the field and
+what was expected; all other recipes still load.
+
+Exactly one of `repo` and `bundled` is set. A field of a part (`serve.env`) that is required is so
+when the part is there.
+
+{rows}
+"""
+
+
+def recipes_page() -> str:
+    """Every field of a recipe. Raises KeyError when meanings and fields differ."""
+    found = {path: (schema, needed) for path, schema, needed in fields(Recipe.model_json_schema())}
+    if found.keys() != MEANINGS.keys():
+        raise KeyError(f"tools/recipe_fields.py: {sorted(found.keys() ^ MEANINGS.keys())}")
+    rows = (
+        (
+            f"`{path}`",
+            in_words(schema),
+            "required" if needed else default_in_words(schema),
+            MEANINGS[path],
+        )
+        for path, (schema, needed) in found.items()
+    )
+    return RECIPES.format(note=NOTE, rows=table(("field", "takes", "default", "meaning"), rows))
+
+
+# ── from JSON Schema to words ───────────────────────────────────────────────────────────────
+
+
+def fields(schema: Schema) -> Iterator[Field]:
+    """All fields, a part before the fields in it; paths are dotted."""
+    return _fields(schema, schema.get("$defs", {}), "")
+
+
+def _fields(schema: Schema, shared: Mapping[str, Schema], prefix: str) -> Iterator[Field]:
+    for name, value in schema.get("properties", {}).items():
+        path, found = f"{prefix}{name}", resolved(value, shared)
+        yield path, found, name in schema.get("required", ())
+        part, below = part_of(found, shared)
+        yield from _fields(part, shared, f"{path}{below}.")
+
+
+def resolved(schema: Schema, shared: Mapping[str, Schema]) -> Schema:
+    """The schema with a reference, or a "this or null", replaced by what it means."""
+    options = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
+    inner = options[0] if len(options) == 1 else schema
+    if "$ref" in inner:
+        inner = shared[inner["$ref"].rpartition("/")[2]]
+    return {**inner, **{key: schema[key] for key in ("default", "description") if key in schema}}
+
+
+def part_of(schema: Schema, shared: Mapping[str, Schema]) -> tuple[Schema, str]:
+    """The schema whose fields lie below this one, and what stands between the names."""
+    for key, between in (("items", ""), ("additionalProperties", ".NAME")):
+        inner = schema.get(key)
+        if isinstance(inner, Mapping) and "$ref" in inner:
+            return resolved(inner, shared), between
+    return schema, ""
+
+
+def in_words(schema: Schema) -> str:
+    """What a field takes, as a person would say it."""
+    if "enum" in schema:
+        return "one of " + ", ".join(f"`{value}`" for value in schema["enum"])
+    if "const" in schema:
+        return f"`{schema['const']}`"
+    kind = schema.get("type")
+    if kind == "array":
+        return array_in_words(schema)
+    if kind == "object":
+        return object_in_words(schema)
+    return WORDS.get(str(kind), "a value") + range_in_words(schema)
+
+
+WORDS = {
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "a text",
+}
+
+
+def array_in_words(schema: Schema) -> str:
+    """A list: of how many, of what."""
+    if "prefixItems" in schema:
+        return "a list of two whole numbers above 0"
+    what = "parts" if "$ref" in schema["items"] else "texts"
+    least = f", at least {schema['minItems']}" if schema.get("minItems") else ""
+    return f"a list of {what}{least}"
+
+
+def object_in_words(schema: Schema) -> str:
+    """A part with fields of its own, or names with values."""
+    return "a part" if "properties" in schema else "names with values"
+
+
+def range_in_words(schema: Schema) -> str:
+    """The range of a number; empty when it has none."""
+    low, high, above = (schema.get(key) for key in ("minimum", "maximum", "exclusiveMinimum"))
+    if low is not None and high is not None:
+        return f" from {low:g} to {high:g}"
+    if low is not None:
+        return f" of at least {low:g}"
+    return f" above {above:g}" if above is not None else ""
+
+
+def default_in_words(schema: Schema) -> str:
+    """The default as YAML would have it; none where there is nothing to be left out."""
+    value = schema.get("default")
+    if value is None or isinstance(value, list | dict):
+        return "none"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
+
+
+# ── Markdown ────────────────────────────────────────────────────────────────────────────────
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+PAGES = {
+    "commands.md": commands_page,
+    "settings.md": settings_page,
+    "recipes.md": recipes_page,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or with --check compare them; returns the exit status."""
+    stale = 0
+    for name, make in PAGES.items():
+        file, wanted = DOCS / name, make()
+        if file.exists() and file.read_text(encoding="utf-8") == wanted:
+            continue
+        if "--check" in arguments:
+            stale = 1
+            print(f"docs/{name} is not what the code says: run `make docs`")
+        else:
+            file.write_text(wanted, encoding="utf-8")
+            print(f"docs/{name}")
+    return stale
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from openai import BadRequestError, OpenAI
 
 from sparkwell.app.paths import find_paths
 from tests.acceptance.conftest import Home, end, wait_for
+from tests.docs.examples import curl_commands, python_programs
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(600)]
 
@@ -90,6 +92,20 @@ class TestDemo:
         assert is_sensible(chat.choices[0].message.content or "")
         assert text.usage is not None
         assert text.usage.completion_tokens <= 5
+
+    @pytest.mark.parametrize("number", range(len(curl_commands())))
+    def test_the_curl_examples_of_the_readme_work(self, home: Home, number: int) -> None:
+        words = ["bash", "-c", curl_commands(home.url)[number] + " --fail-with-body --silent"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.stdout.strip() != ""
+
+    @pytest.mark.parametrize("number", range(len(python_programs())))
+    def test_the_python_examples_of_the_readme_work(self, home: Home, number: int) -> None:
+        words = [sys.executable, "-c", python_programs(home.url)[number]]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode == 0, done.stderr
+        assert len(done.stdout.strip()) > 20
 
     def test_a_negative_max_tokens_gets_the_engines_own_error(self, home: Home) -> None:
         with client(home) as openai, pytest.raises(BadRequestError, match="max_tokens"):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sparkwell.core.errors import EnvironmentFault
-from sparkwell.drivers.environments import find_uv
+from sparkwell.drivers.uv import find_uv
 
 ROOT = Path(__file__).parents[2]
 LIMIT_BYTES = 60_000_000

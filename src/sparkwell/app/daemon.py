@@ -2,26 +2,23 @@
 
 import asyncio
 import contextlib
-import fcntl
 import logging
-import os
 import secrets
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 
-import psutil
 from aiohttp import web
 
 from sparkwell.admin.api import admin_application
 from sparkwell.app.config import Settings
 from sparkwell.app.host import About, Host
+from sparkwell.app.listening import listen_tcp, listen_unix, running
+from sparkwell.app.lock import held
 from sparkwell.app.paths import Paths
 from sparkwell.app.service import ModelService
 from sparkwell.catalog import Catalog
-from sparkwell.core.errors import ConflictError, EnvironmentFault
 from sparkwell.core.launch import LaunchSpec
 from sparkwell.drivers.process import ProcessDriver
 from sparkwell.engines.vllm import read_error, read_line
@@ -108,10 +105,10 @@ class Daemon:
             access_log=None,
         )
         control = web.AppRunner(admin_application(host), shutdown_timeout=1.0, access_log=None)
-        async with _running(control), _running(public):
-            await _listen_tcp(public, settings.host, settings.port)
+        async with running(control), running(public):
+            await listen_tcp(public, settings.host, settings.port)
             await supervisor.adopt()
-            await _listen_unix(control, self._paths.socket)
+            await listen_unix(control, self._paths.socket)
             yield
 
     def _end(self, stop_engines: bool) -> None:
@@ -135,75 +132,3 @@ class Daemon:
 def new_id(model: str) -> str:
     """An instance id that is never used again: the model's name and some random letters."""
     return f"{model}-{secrets.token_hex(3)}"
-
-
-@contextmanager
-def held(lock: Path) -> Iterator[None]:
-    """Be the only daemon of this state folder; raises ConflictError that names the other one."""
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            holder = os.pread(descriptor, 64, 0).decode(errors="replace").strip() or "unknown"
-            raise ConflictError(
-                f"A daemon is already running for {lock.parent} (process {holder}).",
-                hint="`sparkwell status` shows what it does.",
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-@asynccontextmanager
-async def _running(runner: web.AppRunner) -> AsyncIterator[None]:
-    await runner.setup()
-    try:
-        yield
-    finally:
-        await runner.cleanup()
-
-
-async def _listen_tcp(runner: web.AppRunner, host: str, port: int) -> None:
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        raise EnvironmentFault(
-            f"The gateway cannot listen on {host}:{port}: {_why(error, port)}.",
-            hint="Choose another port with --port, or end what holds this one.",
-        ) from None
-
-
-def _why(error: OSError, port: int) -> str:
-    holder = port_holder(port)
-    return f"{holder} has it" if holder else (error.strerror or str(error))
-
-
-def port_holder(port: int) -> str | None:
-    """Who listens on a TCP port, as "name (process N)"; None when it cannot be told."""
-    with contextlib.suppress(psutil.Error, OSError):
-        for connection in psutil.net_connections("tcp"):
-            address = connection.laddr
-            if connection.status != psutil.CONN_LISTEN or not address or not connection.pid:
-                continue
-            if address.port == port:
-                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
-    return None
-
-
-async def _listen_unix(runner: web.AppRunner, path: Path) -> None:
-    """The lock is ours, so a socket that is still there belongs to a dead daemon."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)  # noqa: PTH108
-    mask = os.umask(0o177)
-    try:
-        await web.UnixSite(runner, str(path)).start()
-    except OSError as error:
-        raise EnvironmentFault(
-            f"The control socket {path} cannot be made: {error.strerror or error}.",
-            hint="Set SPARKWELL_HOME to a folder with a shorter path that you may write to.",
-        ) from None
-    finally:
-        os.umask(mask)

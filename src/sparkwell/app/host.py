@@ -21,8 +21,8 @@ from sparkwell.gateway.backend import Model
 from sparkwell.monitor.progress import progress
 from sparkwell.store import History
 from sparkwell.supervisor.actor import Lease, Supervisor
+from sparkwell.supervisor.box import Instance, State
 from sparkwell.supervisor.journal import Journal
-from sparkwell.supervisor.machine import Instance, State
 
 SET = "set"
 _HEALTH_STATES = {

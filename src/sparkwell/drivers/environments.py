@@ -10,26 +10,23 @@ import fcntl
 import json
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
-
-import psutil
 
 from sparkwell.core.errors import ConflictError, EnvironmentFault
 from sparkwell.core.units import file_size
 from sparkwell.drivers.system_libraries import provide
+from sparkwell.drivers.uv import find_uv, link_mode, torch_source, venv_arguments, with_wheel_folder
+from sparkwell.drivers.watched import run_watched
 from sparkwell.engines.environments import EngineEnvironment
 
 Report = Callable[[str, float | None], None]
 """Told what is being done, and which share of it is done (0 to 1; None when unknown)."""
 _STAGING = ".staging-"
 MARKER = "sparkwell-engine.json"
-TICK_S = 0.2
 LIBRARIES = Path("lib") / "system"
 
 
@@ -130,9 +127,9 @@ class EnvironmentStore:
         pins = staging / "requirements.txt"
         python = str(staging / "bin" / "python")
         report("making the environment", None)
-        self._run([uv, *_venv_arguments(staging)], "uv could not make the environment")
+        self._run([uv, *venv_arguments(staging)], "uv could not make the environment")
         pins.write_text(wanted.requirements, encoding="utf-8")
-        options = ["--quiet", "--no-deps", *self._torch_source(wanted)]
+        options = ["--quiet", "--no-deps", *torch_source(wanted.torch_backend, self._environ)]
         self._run(
             [uv, "pip", "install", "--python", python, *options, "-r", str(pins)],
             "uv could not install the packages",
@@ -146,13 +143,6 @@ class EnvironmentStore:
             libraries=_if_there(staging / LIBRARIES),
         )
 
-    def _torch_source(self, wanted: EngineEnvironment) -> list[str]:
-        """PyTorch's own index for its CPU build, unless a folder of wheels has it already."""
-        folder = self._environ.get("UV_FIND_LINKS", "")
-        if folder and list(Path(folder).glob("torch-*+cpu-*.whl")):
-            return []
-        return ["--torch-backend", wanted.torch_backend]
-
     def _run(
         self,
         command: list[str],
@@ -160,21 +150,13 @@ class EnvironmentStore:
         tick: Callable[[int], None] = lambda _: None,
         libraries: str = "",
     ) -> None:
-        """Run to the end; ``tick`` is told the bytes that the program has written so far."""
         environment = self._environment()
         environment["LD_LIBRARY_PATH"] = library_path(libraries, environment)
-        with tempfile.TemporaryFile() as said:
-            try:
-                process = psutil.Popen(command, env=environment, stdout=said, stderr=said)
-            except OSError as error:
-                raise EnvironmentFault(f"{failure}: {error}.") from None
-            code = _watch(process, tick)
-            if code != 0:
-                raise _failure(failure, code, _end_of(said))
+        run_watched(command, environment, failure, tick)
 
     def _environment(self) -> dict[str, str]:
         kept = {k: v for k, v in self._environ.items() if k not in _UNWANTED}
-        return {**kept, "UV_LINK_MODE": kept.get("UV_LINK_MODE", _link_mode(self.root))}
+        return {**kept, "UV_LINK_MODE": kept.get("UV_LINK_MODE", link_mode(self.root))}
 
     def _put_in_place(self, wanted: EngineEnvironment, staging: Path) -> Installed:
         final = self.root / wanted.name
@@ -203,66 +185,6 @@ def _if_there(folder: Path) -> str:
     return str(folder) if folder.exists() else ""
 
 
-def _watch(process: psutil.Popen, tick: Callable[[int], None]) -> int:
-    """Wait for the process; if we are interrupted it ends too."""
-    try:
-        while True:
-            with suppress(psutil.Error):
-                tick(process.io_counters().write_chars)
-            with suppress(psutil.TimeoutExpired):
-                return int(process.wait(timeout=TICK_S))
-    except BaseException:
-        process.kill()
-        process.wait()
-        raise
-
-
-def _end_of(said: IO[bytes]) -> str:
-    said.seek(0)
-    lines = said.read().decode(errors="replace").strip().splitlines()
-    return "\n".join(f"  {line}" for line in lines[-12:])
-
-
-def _failure(what: str, code: int, said: str) -> EnvironmentFault:
-    return EnvironmentFault(
-        f"{what} (exit code {code}):\n{said}\nNothing half-made is left.",
-        hint="Finished downloads are kept: run the command again when the cause is gone.",
-    )
-
-
 def library_path(folder: str, environ: Mapping[str, str]) -> str:
     """LD_LIBRARY_PATH with ``folder`` in front of what is there; either may be empty."""
     return ":".join(part for part in (folder, environ.get("LD_LIBRARY_PATH", "")) if part)
-
-
-def with_wheel_folder(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment with pip's folder of wheels told to uv, which does not read pip's."""
-    folder = environ.get("UV_FIND_LINKS") or environ.get("PIP_FIND_LINKS")
-    return {**environ, **({"UV_FIND_LINKS": folder} if folder else {})}
-
-
-def find_uv(environ: Mapping[str, str]) -> str:
-    """The program uv: named by UV, beside this Python, or on PATH; raises EnvironmentFault."""
-    beside = Path(sys.executable).parent / "uv"
-    candidates = [environ.get("UV", ""), str(beside), shutil.which("uv") or ""]
-    for candidate in candidates:
-        if candidate and os.access(candidate, os.X_OK):
-            return candidate
-    raise EnvironmentFault(
-        "The tool uv is needed to install engines, and is not there.",
-        hint="Install it with `pip install 'sparkwell[engines]'`.",
-    )
-
-
-def _venv_arguments(folder: Path) -> list[str]:
-    """Relocatable, because the environment is moved into place; with this very Python."""
-    python = getattr(sys, "_base_executable", None) or sys.executable
-    options = ["--relocatable", "--allow-existing", "--no-project", "--quiet"]
-    return ["venv", *options, "--python", python, str(folder)]
-
-
-def _link_mode(root: Path) -> str:
-    """Hard links from uv's cache save space, but only work within one file system."""
-    cache = Path.home() / ".cache"
-    same = cache.exists() and cache.stat().st_dev == root.stat().st_dev
-    return "hardlink" if same else "copy"

@@ -10,9 +10,10 @@ from typing import Any
 from sparkwell.core.errors import SparkwellError
 from sparkwell.core.launch import Endpoint, ExitRecord, LaunchSpec, Running
 from sparkwell.core.protocols import Driver
-from sparkwell.supervisor import machine
+from sparkwell.supervisor import messages
+from sparkwell.supervisor.box import Box, Instance, State
 from sparkwell.supervisor.journal import Journal
-from sparkwell.supervisor.machine import Box, Instance, State
+from sparkwell.supervisor.machine import ready_instance, step
 from sparkwell.supervisor.start import StartWatch, Timeline
 
 logger = logging.getLogger(__name__)
@@ -98,8 +99,8 @@ class Supervisor:
         Raises ConflictError when another model holds the machine, and what ``prepare`` raises;
         nothing has changed then.
         """
-        wanted = machine.Up(model, self._new_id(model))
-        box, effects = machine.step(self._box, wanted)
+        wanted = messages.Up(model, self._new_id(model))
+        box, effects = step(self._box, wanted)
         if effects:
             self._specs = {wanted.instance: prepare(wanted.instance)}
         self._carry_out(box, effects)
@@ -108,7 +109,7 @@ class Supervisor:
     async def down(self) -> Instance | None:
         """End what holds the machine and return when no process of it is left."""
         stopped = self._box.instance if self._box.busy else None
-        self._apply(machine.Down())
+        self._apply(messages.Down())
         if stopped:  # and not: until the box is free, for the next one may have it by then
             async with self._changed:
                 await self._changed.wait_for(lambda: not self._holds(stopped.id))
@@ -119,7 +120,7 @@ class Supervisor:
 
         Raises NotReadyError that says what to do.
         """
-        instance = machine.ready_instance(self._box, model)
+        instance = ready_instance(self._box, model)
         self._leases[instance.id] = self._leases.get(instance.id, 0) + 1
         endpoint = self._specs[instance.id].endpoint
         return Lease(instance.id, model, endpoint, partial(self._release, instance.id))
@@ -144,30 +145,30 @@ class Supervisor:
 
     # ── the one place where state changes ───────────────────────────────────────────────────
 
-    def _apply(self, event: machine.Event) -> None:
-        box, effects = machine.step(self._box, event)
+    def _apply(self, event: messages.Event) -> None:
+        box, effects = step(self._box, event)
         self._carry_out(box, effects)
 
-    def _carry_out(self, box: Box, effects: tuple[machine.Effect, ...]) -> None:
+    def _carry_out(self, box: Box, effects: tuple[messages.Effect, ...]) -> None:
         self._box = box
         for effect in effects:
             self._carry_out_one(effect)
         self._spawn(self._notify())
 
-    def _carry_out_one(self, effect: machine.Effect) -> None:
+    def _carry_out_one(self, effect: messages.Effect) -> None:
         match effect:
-            case machine.Launch(instance=instance):
+            case messages.Launch(instance=instance):
                 self._timelines = {instance: Timeline()}
                 self._spawn(self._launch(instance))
-            case machine.Follow(instance=instance):
+            case messages.Follow(instance=instance):
                 self._timelines = {instance: Timeline(observed=False)}
                 self._spawn(self._live(instance))
-            case machine.Terminate(instance=instance):
+            case messages.Terminate(instance=instance):
                 self._spawn(self._terminate(instance))
-            case machine.Tell():
+            case messages.Tell():
                 self._tell(effect)
 
-    def _tell(self, tell: machine.Tell) -> None:
+    def _tell(self, tell: messages.Tell) -> None:
         instance = tell.instance
         event = self._journal.add(
             tell.kind,
@@ -189,7 +190,7 @@ class Supervisor:
             async with self._launching:
                 await self._driver.start(self._specs[instance])
         except Exception as error:
-            self._apply(machine.NotLaunched(instance, _words(error)))
+            self._apply(messages.NotLaunched(instance, _words(error)))
         else:
             await self._live(instance)
 
@@ -199,19 +200,19 @@ class Supervisor:
         record = await self._driver.wait(instance)
         starting.cancel()
         cause = None if record.requested else await self._cause(instance)
-        self._apply(machine.Ended(instance, record, cause))
+        self._apply(messages.Ended(instance, record, cause))
 
     async def _bring_up(self, instance: str) -> None:
         """Follow the start; every outcome but the engine's end comes back as an event."""
         spec = self._specs[instance]
         try:
             await self._watch.until_ready(
-                spec, lambda mark: self._apply(machine.Progressed(instance, mark))
+                spec, lambda mark: self._apply(messages.Progressed(instance, mark))
             )
         except Exception as error:
-            self._apply(machine.Failed(instance, _words(error)))
+            self._apply(messages.Failed(instance, _words(error)))
         else:
-            self._apply(machine.Answered(instance))
+            self._apply(messages.Answered(instance))
             self._keep_timeline(spec)
 
     async def _cause(self, instance: str) -> str | None:
@@ -248,7 +249,7 @@ class Supervisor:
             await self._driver.stop(spec.instance)
             return
         self._specs[spec.instance] = spec
-        self._apply(machine.Adopted(spec.model, spec.instance))
+        self._apply(messages.Adopted(spec.model, spec.instance))
 
     # ── helpers ─────────────────────────────────────────────────────────────────────────────
 

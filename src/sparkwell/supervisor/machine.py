@@ -12,156 +12,29 @@ One instance at a time holds the machine. FAILED holds nothing: it is the memory
 wrong, and the next Up replaces it.
 """
 
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 
 from sparkwell.core.errors import ConflictError, NotReadyError
-from sparkwell.core.launch import ExitRecord
 from sparkwell.core.phases import Phase, PhaseMark
+from sparkwell.supervisor.box import Box, Instance, State
+from sparkwell.supervisor.messages import (
+    Adopted,
+    Answered,
+    Down,
+    Effect,
+    Ended,
+    Event,
+    Failed,
+    Follow,
+    Launch,
+    NotLaunched,
+    OfInstance,
+    Progressed,
+    Tell,
+    Terminate,
+    Up,
+)
 
-
-class State(StrEnum):
-    """What an instance is doing, in a user's words."""
-
-    STARTING = "starting"
-    READY = "ready"
-    STOPPING = "stopping"
-    FAILED = "failed"
-
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """One run of one model. ``error`` says why a start failed or an engine ended by itself."""
-
-    id: str
-    model: str
-    state: State
-    phase: Phase = Phase.LAUNCH
-    fraction: float | None = None
-    error: str | None = None
-    record: ExitRecord | None = None
-
-    @property
-    def holds_the_machine(self) -> bool:
-        """Whether processes of it may still be there."""
-        return self.state is not State.FAILED
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """The state of the whole machine: the instance that holds it, or the last that failed."""
-
-    instance: Instance | None = None
-
-    @property
-    def busy(self) -> bool:
-        """Whether an instance holds the machine."""
-        return self.instance is not None and self.instance.holds_the_machine
-
-
-# ── events ──────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Up:
-    """Somebody wants this model to be served; ``instance`` is the id that a new run would get."""
-
-    model: str
-    instance: str
-
-
-@dataclass(frozen=True, slots=True)
-class Adopted:
-    """A driver found this instance running at start-up."""
-
-    model: str
-    instance: str
-
-
-@dataclass(frozen=True, slots=True)
-class Progressed:
-    """The log told of a phase."""
-
-    instance: str
-    mark: PhaseMark
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The engine is healthy and has generated a token."""
-
-    instance: str
-
-
-@dataclass(frozen=True, slots=True)
-class NotLaunched:
-    """The driver could not even start the engine; no process of it exists."""
-
-    instance: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The start cannot succeed any more: time ran out, or the engine answers wrongly."""
-
-    instance: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Down:
-    """Somebody wants the machine back."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """No process of the instance is left. ``cause`` is the engine's own word, if it had one."""
-
-    instance: str
-    record: ExitRecord
-    cause: str | None = None
-
-
-OfInstance = Progressed | Answered | NotLaunched | Failed | Ended
-Event = Up | Adopted | Down | OfInstance
-
-# ── effects ─────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """Start the engine of a new instance, and follow it until it answers."""
-
-    instance: str
-    model: str
-
-
-@dataclass(frozen=True, slots=True)
-class Follow:
-    """Follow an adopted instance until it answers."""
-
-    instance: str
-    model: str
-
-
-@dataclass(frozen=True, slots=True)
-class Terminate:
-    """End the instance, every process of it."""
-
-    instance: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tell:
-    """Let everybody know: ``kind`` is an event's dotted name."""
-
-    kind: str
-    message: str
-    instance: Instance
-
-
-Effect = Launch | Follow | Terminate | Tell
 Step = tuple[Box, tuple[Effect, ...]]
 
 

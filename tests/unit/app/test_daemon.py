@@ -12,7 +12,9 @@ import aiohttp
 import pytest
 
 from sparkwell.app.config import GatewaySettings, Settings
-from sparkwell.app.daemon import Daemon, held, new_id, port_holder
+from sparkwell.app.daemon import Daemon, new_id
+from sparkwell.app.listening import port_holder
+from sparkwell.app.lock import held
 from sparkwell.app.paths import Paths, find_paths
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import ConflictError, EnvironmentFault

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from sparkwell.core.errors import ConflictError, EnvironmentFault
-from sparkwell.drivers.environments import EnvironmentStore, find_uv
+from sparkwell.drivers.environments import EnvironmentStore
+from sparkwell.drivers.uv import find_uv
 from sparkwell.engines.environments import ENVIRONMENTS, EngineEnvironment
 
 SMALL = replace(ENVIRONMENTS[0], disk_bytes=1000, imports="pass")

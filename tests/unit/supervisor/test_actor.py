@@ -11,8 +11,8 @@ from sparkwell.core.errors import ConflictError, EnvironmentFault, NotReadyError
 from sparkwell.core.launch import LaunchSpec
 from sparkwell.core.phases import Phase, PhaseMark
 from sparkwell.supervisor.actor import Supervisor
+from sparkwell.supervisor.box import Instance, State
 from sparkwell.supervisor.journal import Journal
-from sparkwell.supervisor.machine import Instance, State
 from sparkwell.supervisor.start import OnMark, StartWatch, Timeline
 from sparkwell.testing.memory_driver import MemoryDriver
 

@@ -9,25 +9,22 @@ from hypothesis import strategies as st
 from sparkwell.core.errors import ConflictError, NotReadyError
 from sparkwell.core.launch import ExitRecord
 from sparkwell.core.phases import Phase, PhaseMark
-from sparkwell.supervisor.machine import (
+from sparkwell.supervisor.box import Box, Instance, State
+from sparkwell.supervisor.machine import ready_instance, step
+from sparkwell.supervisor.messages import (
     Adopted,
     Answered,
-    Box,
     Down,
     Ended,
     Event,
     Failed,
     Follow,
-    Instance,
     Launch,
     NotLaunched,
     Progressed,
-    State,
     Tell,
     Terminate,
     Up,
-    ready_instance,
-    step,
 )
 
 CRASH = ExitRecord(code=1, signal=None, requested=False, ended_at=5.0, last_lines=("boom",))

@@ -1,0 +1,69 @@
+"""Listening on a port and on a Unix socket, with errors that say who is in the way."""
+
+import contextlib
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+from aiohttp import web
+
+from sparkwell.core.errors import EnvironmentFault
+
+
+@asynccontextmanager
+async def running(runner: web.AppRunner) -> AsyncIterator[None]:
+    """An application that is set up inside the block, and cleaned up after it."""
+    await runner.setup()
+    try:
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def listen_tcp(runner: web.AppRunner, host: str, port: int) -> None:
+    """Serve on a port; raises EnvironmentFault that names who has it."""
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise EnvironmentFault(
+            f"The gateway cannot listen on {host}:{port}: {_why(error, port)}.",
+            hint="Choose another port with --port, or end what holds this one.",
+        ) from None
+
+
+def _why(error: OSError, port: int) -> str:
+    holder = port_holder(port)
+    return f"{holder} has it" if holder else (error.strerror or str(error))
+
+
+def port_holder(port: int) -> str | None:
+    """Who listens on a TCP port, as "name (process N)"; None when it cannot be told."""
+    with contextlib.suppress(psutil.Error, OSError):
+        for connection in psutil.net_connections("tcp"):
+            address = connection.laddr
+            if connection.status != psutil.CONN_LISTEN or not address or not connection.pid:
+                continue
+            if address.port == port:
+                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
+    return None
+
+
+async def listen_unix(runner: web.AppRunner, path: Path) -> None:
+    """Serve on a socket for this user alone; raises EnvironmentFault.
+
+    The daemon's lock is ours, so a socket that is still there belongs to a dead daemon.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)  # noqa: PTH108
+    mask = os.umask(0o177)
+    try:
+        await web.UnixSite(runner, str(path)).start()
+    except OSError as error:
+        raise EnvironmentFault(
+            f"The control socket {path} cannot be made: {error.strerror or error}.",
+            hint="Set SPARKWELL_HOME to a folder with a shorter path that you may write to.",
+        ) from None
+    finally:
+        os.umask(mask)

@@ -94,8 +94,12 @@ def test_the_engine_environment_is_missing(home: Home) -> None:
 
 
 def test_the_weights_are_missing(home: Home) -> None:
+    install_fake_environment(home.paths.engines, "vllm")
+    home.environ |= {"HF_HOME": str(home.root / "hf"), "HF_HUB_CACHE": str(home.root / "hf")}
     said = refused(home, "up", "qwen3-8b-fp8")
-    assert "sparkwell engine install vllm" in said
+    assert "The weights of Qwen/Qwen3-8B-FP8 are not on this machine." in said
+    assert "hf download Qwen/Qwen3-8B-FP8" in said
+    assert home.processes() == []
 
 
 def test_the_port_is_taken_and_its_holder_is_named(home: Home) -> None:
@@ -134,6 +138,22 @@ def test_an_unknown_key_in_the_settings(home: Home) -> None:
 def test_a_settings_file_that_is_not_there(home: Home) -> None:
     said = refused(home, "--config", "/nowhere/sparkwell.yaml", "models")
     assert "There is no configuration file /nowhere/sparkwell.yaml." in said
+
+
+@pytest.mark.parametrize("words", [("serve",), ("up", "demo-qwen3"), ("models",)])
+def test_a_home_that_cannot_be_written(home: Home, words: tuple[str, ...]) -> None:
+    home.environ["SPARKWELL_HOME"] = "/proc/sparkwell"
+    done = home.run(*words)
+    home.environ["SPARKWELL_HOME"] = str(home.root)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == (0 if words == ("models",) else 2)
+
+
+def test_usage_errors_as_json(home: Home) -> None:
+    done = home.run("up", "--json")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "MODEL" in json.loads(done.stderr)["error"]["message"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
@@ -194,6 +214,7 @@ def post(home: Home, body: bytes, path: str = "/v1/chat/completions") -> tuple[i
             "max_tokens",
         ),
         (b"[" * 100_000, 400, "nested too deeply"),
+        (b'{"model": "' + b"x" * 20_000_000 + b'"}', 400, "20,000,000 characters long"),
     ],
 )
 def test_wrong_bodies(served: Home, body: bytes, status: int, said: str) -> None:

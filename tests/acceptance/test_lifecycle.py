@@ -3,7 +3,9 @@
 import json
 import os
 import signal
+import socket
 import subprocess
+import time
 import urllib.request
 from collections.abc import Callable
 
@@ -274,3 +276,103 @@ def test_a_second_daemon_for_the_same_home_names_the_first(home: Home) -> None:
     assert second.returncode == 2
     assert f"process {daemon.pid}" in second.stderr
     assert end(daemon) == 0
+
+
+# ── endings that are hurried, early or at the same time ─────────────────────────────────────
+
+
+def half_a_request(home: Home) -> socket.socket:
+    """A client that never sends the rest of its body."""
+    stuck = socket.create_connection(("127.0.0.1", home.port))
+    stuck.sendall(
+        b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 1000\r\n\r\n{"
+    )
+    return stuck
+
+
+def test_a_stuck_client_does_not_hold_up_ctrl_c_and_nothing_starts_meanwhile(home: Home) -> None:
+    daemon = home.serve()
+    home.ok("up", "demo-qwen3")
+    with half_a_request(home):
+        assert end(daemon, signal.SIGINT, timeout=15) == 0
+    wait_for(lambda: home.processes() == [])
+
+
+def test_a_second_signal_does_not_wait_for_a_stuck_client(home: Home) -> None:
+    daemon = home.serve()
+    home.ok("up", "demo-qwen3")
+    with half_a_request(home):
+        daemon.send_signal(signal.SIGTERM)
+        log = home.root / "serve.log"
+        wait_for(lambda: "leaving the engines running" in log.read_text())
+        assert end(daemon, signal.SIGTERM, timeout=10) == 0
+    assert "Traceback" not in log.read_text()
+    assert home.engine_processes() != []
+
+
+def test_while_a_daemon_drains_nothing_can_be_started_that_would_outlive_it(home: Home) -> None:
+    daemon = home.serve()
+    with half_a_request(home) as stuck:
+        daemon.send_signal(signal.SIGTERM)
+        wait_for(lambda: "Ending" in (home.root / "serve.log").read_text())
+        refused = home.run("up", "demo-qwen3")
+        stuck.close()
+        assert daemon.wait(20) == 0
+    assert refused.returncode == 2
+    assert home.engine_processes() == []
+
+
+def test_ctrl_c_before_the_daemon_even_answers_leaves_nothing(home: Home) -> None:
+    waiting = home.spawn("up", "demo-qwen3")
+    wait_for(lambda: any("--detached" in p.cmdline() for p in home.processes()))
+    assert end(waiting, signal.SIGINT) == 130
+    wait_for(lambda: home.processes() == [])
+
+
+def test_ctrl_c_twice_leaves_nothing(home: Home, script: Script) -> None:
+    script(phases={"weights": 60}, slow_stop_s=2)
+    waiting = home.spawn("up", "demo-qwen3")
+    wait_for(lambda: len(home.engine_processes()) >= 3)
+    waiting.send_signal(signal.SIGINT)
+    time.sleep(0.5)  # no success signal: the second one is to come in the middle of the stop
+    waiting.send_signal(signal.SIGINT)
+    assert waiting.wait(30) != 0
+    wait_for(lambda: home.processes() == [])
+
+
+def test_two_ups_at_once_share_one_daemon_and_one_engine(home: Home) -> None:
+    logs = [home.root / "a.log", home.root / "b.log"]
+    both = [home.spawn("up", "demo-qwen3", output=log) for log in logs]
+    assert [up.wait(60) for up in both] == [0, 0]
+    said = "".join(log.read_text() for log in logs)
+    assert said.count("Started a daemon") == 1
+    assert said.count("is ready") == 2
+    assert len(home.json("ps")["instances"]) == 1
+
+
+def test_other_flags_for_what_runs_are_refused_not_dropped(home: Home) -> None:
+    home.ok("up", "demo-qwen3", "--set", "max_model_len=512")
+    home.ok("up", "demo-qwen3", "--set", "max-model-len=512")  # the same, so nothing to do
+    refused = home.run("up", "demo-qwen3", "--set", "max_model_len=1024")
+    assert refused.returncode == 2
+    assert "with other flags" in refused.stderr
+    with client(home) as openai:
+        entry = openai.models.retrieve("demo-qwen3")
+    assert entry.model_dump()["max_model_len"] == 512
+
+
+def test_a_relative_home_is_the_same_for_the_daemon(home: Home) -> None:
+    home.environ["SPARKWELL_HOME"] = home.root.name
+    done = subprocess.run(
+        command("up", "demo-qwen3"),
+        env=home.environ,
+        cwd=home.root.parent,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    home.environ["SPARKWELL_HOME"] = str(home.root)
+    assert done.returncode == 0, done.stderr
+    assert home.json("ps")["instances"][0]["state"] == "ready"

@@ -6,7 +6,7 @@ import logging
 import secrets
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiohttp import web
@@ -14,7 +14,7 @@ from aiohttp import web
 from sparkwell.admin.api import admin_application
 from sparkwell.app.config import Settings
 from sparkwell.app.host import About, Host
-from sparkwell.app.listening import listen_tcp, listen_unix, running
+from sparkwell.app.listening import cut, listen_tcp, listen_unix, running
 from sparkwell.app.lock import held
 from sparkwell.app.paths import Paths
 from sparkwell.app.service import ModelService
@@ -47,23 +47,31 @@ class Daemon:
         self._detached = detached
         self._ended = asyncio.Event()
         self._stop_engines = False
+        self._hurried = False
+        self._hurry: list[Callable[[], object]] = []
 
     async def run(self) -> None:
         """Serve until somebody ends it. Raises SparkwellError when it cannot even begin."""
         self._paths.make()
         with held(self._paths.lock):
-            async with AsyncExitStack() as stack:
-                await self._serve(stack)
+            try:
+                async with AsyncExitStack() as stack:
+                    await self._serve(stack)
+            except asyncio.CancelledError:
+                if not self._hurried:
+                    raise
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         gateway = self._settings.gateway
         about = About(gateway.host, gateway.port, self._detached, time.time())
+        # Signals first, so that they are heard to the very end, while connections close too.
+        self._on_signals(stack)
         supervisor, host = self._build(stack, about)
         stack.push_async_callback(supervisor.close)
         await stack.enter_async_context(self._listening(host, supervisor))
-        self._on_signals(stack)
         logger.info("Ready on %s", about.url, extra={"action": "daemon.ready"})
         await self._ended.wait()
+        supervisor.refuse_more()
         if self._stop_engines:
             await supervisor.down()
 
@@ -109,21 +117,29 @@ class Daemon:
             await listen_tcp(public, settings.host, settings.port)
             await supervisor.adopt()
             await listen_unix(control, self._paths.socket)
+            self._hurry.append(lambda: cut(public))
             yield
+            if self._stop_engines:
+                cut(public)  # their engine has gone: there is nothing to wait for
 
     def _end(self, stop_engines: bool) -> None:
         self._stop_engines = self._stop_engines or stop_engines
         self._ended.set()
 
     def _on_signals(self, stack: AsyncExitStack) -> None:
-        loop = asyncio.get_running_loop()
+        loop, serving = asyncio.get_running_loop(), asyncio.current_task()
+        if serving:
+            self._hurry.append(serving.cancel)
         for number, stop_engines in ((signal.SIGINT, True), (signal.SIGTERM, False)):
             loop.add_signal_handler(number, self._signalled, stop_engines)
             stack.callback(loop.remove_signal_handler, number)
 
     def _signalled(self, stop_engines: bool) -> None:
         if self._ended.is_set():
-            raise SystemExit(1)
+            self._hurried = True
+            for act in reversed(self._hurry):
+                act()
+            return
         words = "stopping the engines" if stop_engines else "leaving the engines running"
         logger.info("Ending, %s", words, extra={"action": "daemon.ending"})
         self._end(stop_engines)

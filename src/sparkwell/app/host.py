@@ -1,6 +1,7 @@
 """The daemon's two faces: a Backend for the gateway, a Control for the admin API."""
 
 import json
+import logging
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -11,7 +12,8 @@ import sparkwell
 from sparkwell.admin import API_VERSION
 from sparkwell.app.service import ModelService
 from sparkwell.catalog import Recipe
-from sparkwell.core.errors import UsageError
+from sparkwell.catalog.recipe import FlagValue
+from sparkwell.core.errors import ConflictError, EnvironmentFault, UsageError
 from sparkwell.core.events import Event
 from sparkwell.core.launch import LaunchSpec
 from sparkwell.core.protocols import Driver
@@ -23,6 +25,8 @@ from sparkwell.store import History
 from sparkwell.supervisor.actor import Lease, Supervisor
 from sparkwell.supervisor.box import Instance, State
 from sparkwell.supervisor.journal import Journal
+
+logger = logging.getLogger(__name__)
 
 SET = "set"
 _HEALTH_STATES = {
@@ -134,8 +138,9 @@ class Host:
             return replace(spec, labels={**spec.labels, SET: json.dumps(list(flags))})
 
         before = self._supervisor.instance
+        self._refuse_other_flags(before, recipe, overrides)
+        self._prune()
         instance = self._supervisor.up(recipe.name, prepare)
-        self._driver.prune(self._models.settings.engines.keep_logs)
         new = before is None or before.id != instance
         return {"instance": instance, "model": recipe.name, "new": new}
 
@@ -151,6 +156,7 @@ class Host:
         name = self._models.catalog.get(model).name if model else self._running_model()
         instance = self._supervisor.instance
         flags = self._flags_of(instance) if instance and instance.model == name else []
+        self._must_be_startable(self._models.catalog.get(name))
         if instance and instance.model == name and instance.holds_the_machine:
             await self._supervisor.down()
         return self.up(name, flags)
@@ -166,10 +172,19 @@ class Host:
     # ── helpers ─────────────────────────────────────────────────────────────────────────────
 
     def _model(self, recipe: Recipe) -> Model:
-        shape, flags = recipe.architecture, recipe.serve.flags
-        context = flags.get("max_model_len", shape.max_position_embeddings)
+        flags = self._flags_in_force(recipe)
+        context = flags.get("max_model_len", recipe.architecture.max_position_embeddings)
         known = int(context) if isinstance(context, int) and context > 0 else None
         return Model(recipe.name, recipe.aliases, self._state(recipe), known)
+
+    def _flags_in_force(self, recipe: Recipe) -> Mapping[str, FlagValue]:
+        """Those of the running engine; for other models those that it would start with."""
+        instance = self._supervisor.instance
+        spec = self._supervisor.spec(instance.id) if instance else None
+        if spec and spec.model == recipe.name and "flags" in spec.labels:
+            running: dict[str, FlagValue] = json.loads(spec.labels["flags"])
+            return running
+        return self._models.flags(recipe)
 
     def _state(self, recipe: Recipe) -> str:
         instance = self._supervisor.instance
@@ -182,6 +197,14 @@ class Host:
         if instance is None:
             raise UsageError("No model runs.", hint="Start one with `sparkwell up MODEL`.")
         return instance.model
+
+    def _must_be_startable(self, recipe: Recipe) -> None:
+        """Looked at before what runs is stopped: else nothing would run in the end."""
+        found = self._models.availability(recipe)
+        if found.missing:
+            raise EnvironmentFault(
+                f"{recipe.name} cannot be started: {found.missing}", hint=found.remedy
+            )
 
     def _must_run(self, name: str) -> None:
         instance = self._supervisor.instance
@@ -219,6 +242,26 @@ class Host:
             "elapsed_s": round(now.elapsed_s, 1),
             "left_s": None if now.left_s is None else round(now.left_s, 1),
         }
+
+    def _refuse_other_flags(
+        self, running: Instance | None, recipe: Recipe, wanted: Mapping[str, FlagValue]
+    ) -> None:
+        """Flags that cannot be had must not be passed over in silence."""
+        if not wanted or running is None or running.model != recipe.name:
+            return
+        now = dict(parse_flag(flag) for flag in self._flags_of(running))
+        if running.holds_the_machine and now != wanted:
+            raise ConflictError(
+                f"{recipe.name} is {running.state} already, with other flags.",
+                hint="Run `sparkwell down`, then the same command again.",
+            )
+
+    def _prune(self) -> None:
+        """Old logs; that they cannot be removed must not keep a model from starting."""
+        try:
+            self._driver.prune(self._models.settings.engines.keep_logs)
+        except OSError as error:
+            logger.warning("Old logs cannot be removed: %s", error)
 
     def _flags_of(self, instance: Instance) -> list[str]:
         """What `up --set` gave this instance."""

@@ -1,6 +1,7 @@
 """Listening on a port and on a Unix socket, with errors that say who is in the way."""
 
 import contextlib
+import errno
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -22,6 +23,12 @@ async def running(runner: web.AppRunner) -> AsyncIterator[None]:
         await runner.cleanup()
 
 
+def cut(runner: web.AppRunner) -> None:
+    """Close every connection now, also those with a request on its way."""
+    for connection in runner.server.connections if runner.server else ():
+        connection.force_close()
+
+
 async def listen_tcp(runner: web.AppRunner, host: str, port: int) -> None:
     """Serve on a port; raises EnvironmentFault that names who has it."""
     try:
@@ -34,7 +41,7 @@ async def listen_tcp(runner: web.AppRunner, host: str, port: int) -> None:
 
 
 def _why(error: OSError, port: int) -> str:
-    holder = port_holder(port)
+    holder = port_holder(port) if error.errno == errno.EADDRINUSE else None
     return f"{holder} has it" if holder else (error.strerror or str(error))
 
 

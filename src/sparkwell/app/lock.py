@@ -9,6 +9,21 @@ from pathlib import Path
 from sparkwell.core.errors import ConflictError
 
 
+def is_held(lock: Path) -> bool:
+    """Whether a daemon lives for this state folder."""
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 @contextmanager
 def held(lock: Path) -> Iterator[None]:
     """Be the only daemon of this state folder; raises ConflictError that names the other one."""

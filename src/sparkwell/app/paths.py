@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sparkwell.core.errors import EnvironmentFault
+
 SYSTEM = Path("/var/lib/sparkwell")
 
 
@@ -77,9 +79,19 @@ def _below(root: Path) -> Paths:
     return Paths(root / "config", root / "data", root / "state", root / "cache")
 
 
+def _home(environ: Mapping[str, str]) -> Path:
+    try:
+        return Path(environ.get("HOME") or Path.home())
+    except RuntimeError:
+        raise EnvironmentFault(
+            "This user has no home folder (HOME is not set).",
+            hint="Set HOME, or SPARKWELL_HOME to a folder that you may write to.",
+        ) from None
+
+
 def _xdg(environ: Mapping[str, str]) -> Paths:
     """The XDG base directories; state, not runtime: a socket must outlive the login session."""
-    user = Path(environ.get("HOME") or Path.home())
+    user = _home(environ)
 
     def folder(variable: str, default: str) -> Path:
         # The specification says: a relative path there is to be ignored.

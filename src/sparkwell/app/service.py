@@ -10,13 +10,15 @@ from sparkwell.app.config import Settings
 from sparkwell.app.paths import Paths
 from sparkwell.catalog import Catalog, Recipe, load_catalog
 from sparkwell.catalog.recipe import FlagValue
-from sparkwell.core.errors import EnvironmentFault
+from sparkwell.core.errors import DocumentError, EnvironmentFault, UnknownModelError
 from sparkwell.core.launch import Endpoint, LaunchSpec
 from sparkwell.drivers.environments import EnvironmentStore, Installed, library_path
-from sparkwell.drivers.hub import cache_folders, find_checkpoint
+from sparkwell.drivers.hub import cache_folders, find_checkpoint, is_complete
 from sparkwell.engines.vllm import LaunchRequest, check_flags, render
 
 PACKAGE_MODELS = Path(sparkwell.catalog.__file__).parent
+HostFlags = dict[str, dict[str, FlagValue]]
+"""The flags that this host changes, by recipe name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class ModelService:
         self._environ = dict(os.environ if environ is None else environ)
         self._environments = EnvironmentStore(paths.engines, self._environ)
         self._folders = cache_folders(self._environ, settings.model_folders)
+        self._changes = check_models(settings, catalog)
 
     def availability(self, recipe: Recipe) -> Availability:
         """What a start of this model would find on this machine."""
@@ -67,13 +70,8 @@ class ModelService:
                 f"Run `sparkwell engine install {name}`.",
             )
         if checkpoint is None:
-            return Availability(
-                None,
-                environment,
-                f"The weights of {recipe.repo} are not on this machine.",
-                f"Fetch them with `hf download {recipe.repo}` "
-                "(from the package huggingface_hub), then try again.",
-            )
+            missing, remedy = _how_to_get_weights(recipe)
+            return Availability(None, environment, missing, remedy)
         return Availability(checkpoint, environment)
 
     def launch_spec(
@@ -103,19 +101,73 @@ class ModelService:
         )
         return render(request)
 
+    def flags(self, recipe: Recipe) -> dict[str, FlagValue]:
+        """The flags that the model would start with here."""
+        return {**recipe.serve.flags, **self._host_flags(recipe)}
+
     def _host_flags(self, recipe: Recipe) -> dict[str, FlagValue]:
-        settings = self.settings.models.get(recipe.name)
-        if settings is None:
-            return {}
-        return check_flags(settings.flags, where=f"sparkwell.yaml, models.{recipe.name}")
+        return self._changes.get(recipe.name, {})
 
     def _checkpoint(self, recipe: Recipe) -> Path | None:
         if recipe.bundled:
-            return PACKAGE_MODELS / recipe.bundled
+            folder = PACKAGE_MODELS / recipe.bundled
+            return folder if is_complete(folder) else None
         return find_checkpoint(recipe.repo or "", self._folders, recipe.revision)
 
 
 def load_models(paths: Paths, settings: Settings, more_recipes: tuple[str, ...]) -> Catalog:
-    """The catalog with the user's own recipes, those of the settings and ``more_recipes``."""
-    named = [Path(folder).expanduser() for folder in (*settings.recipes, *more_recipes)]
-    return load_catalog([paths.recipes, *named])
+    """The catalog with the user's own recipes, those of the settings and ``more_recipes``.
+
+    Raises DocumentError or UsageError when the settings name a folder, a model or a flag that
+    there is not.
+    """
+    named = [_folder_of_recipes(folder) for folder in settings.recipes]
+    given = [Path(folder).expanduser() for folder in more_recipes]
+    catalog = load_catalog([paths.recipes, *named, *given])
+    check_models(settings, catalog)
+    return catalog
+
+
+def check_models(settings: Settings, catalog: Catalog) -> HostFlags:
+    """The flags under ``models:`` by recipe name, checked; a repository id is as good as a name.
+
+    Raises DocumentError for a model that there is not, UsageError for a flag.
+    """
+    flags: HostFlags = {}
+    for name, changes in settings.models.items():
+        where = f"sparkwell.yaml: models.{name}"
+        recipe = _recipe(name, where, catalog)
+        if recipe.name in flags:
+            raise DocumentError(f"{where}: the model {recipe.name} is there twice")
+        flags[recipe.name] = check_flags(changes.flags, where=where)
+    return flags
+
+
+def _recipe(name: str, where: str, catalog: Catalog) -> Recipe:
+    try:
+        return catalog.get(name)
+    except UnknownModelError as error:
+        # It may be one of those that were left out: then that is what has to be mended.
+        left_out = "".join(f"\nRecipe left out: {problem}" for problem in catalog.problems)
+        raise DocumentError(f"{where}: {error.message}", hint=f"{error.hint}{left_out}") from None
+
+
+def _folder_of_recipes(name: str) -> Path:
+    folder = Path(name).expanduser()
+    if not folder.is_dir():
+        raise DocumentError(
+            f"sparkwell.yaml: recipes: there is no folder {folder}.",
+            hint="Make it, or take it out of the settings.",
+        )
+    return folder
+
+
+def _how_to_get_weights(recipe: Recipe) -> tuple[str, str]:
+    """What is missing, and the remedy."""
+    if recipe.bundled:
+        folder = PACKAGE_MODELS / recipe.bundled
+        missing = f"Sparkwell has no checkpoint {recipe.bundled} (no whole one in {folder})."
+        return missing, "Correct `bundled` in the recipe, or set `repo` instead."
+    missing = f"The weights of {recipe.repo} are not on this machine."
+    fetch = f"Fetch them with `hf download {recipe.repo}`"
+    return missing, f"{fetch} (from the package huggingface_hub), then try again."

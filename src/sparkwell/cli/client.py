@@ -1,17 +1,20 @@
 """Talking to the daemon over its Unix socket, and starting one when none is there."""
 
 import asyncio
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 import aiohttp
 
 from sparkwell.admin import API_VERSION, VERSION_HEADER
+from sparkwell.app.lock import is_held
 from sparkwell.app.paths import Paths
 from sparkwell.cli.context import Context
 from sparkwell.core.errors import EnvironmentFault, SparkwellError
@@ -19,6 +22,8 @@ from sparkwell.core.errors import EnvironmentFault, SparkwellError
 T = TypeVar("T")
 Json = dict[str, Any]
 START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 60.0
+FOLDER_VARIABLES = ("SPARKWELL_HOME", "HF_HOME", "HF_HUB_CACHE")
 
 
 class NoDaemonError(EnvironmentFault):
@@ -27,10 +32,17 @@ class NoDaemonError(EnvironmentFault):
     code = "no_daemon"
 
 
+class BrokenOffError(EnvironmentFault):
+    """A daemon is there, and broke off its answer."""
+
+    code = "daemon_broke_off"
+
+
 class AdminClient:
     """The control API as methods; an ``async with`` block is one connection."""
 
     def __init__(self, paths: Paths) -> None:
+        self.paths = paths
         self._socket = str(paths.socket)
 
     async def __aenter__(self) -> "AdminClient":
@@ -64,10 +76,14 @@ class AdminClient:
         try:
             async with self._session.request(method, url, json=body) as response:
                 answer: Json = await response.json()
-        except (aiohttp.ClientConnectorError, FileNotFoundError):
-            raise no_daemon() from None
-        except aiohttp.ClientError as error:
-            raise NoDaemonError(f"The daemon broke off its answer: {error}.") from None
+        except PermissionError:
+            raise _not_ours(self._socket) from None
+        except aiohttp.ClientConnectorError as error:
+            raise _unreachable(error, self._socket) from None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise BrokenOffError(
+                f"The daemon broke off its answer: {error}.", hint="It may be ending; try again."
+            ) from None
         if response.status >= 400:
             raise _from_json(answer)
         return answer
@@ -78,6 +94,17 @@ def no_daemon() -> NoDaemonError:
     return NoDaemonError(
         "No daemon is running.",
         hint="`sparkwell up MODEL` starts one, or `sparkwell serve` in the foreground.",
+    )
+
+
+def _unreachable(error: aiohttp.ClientConnectorError, socket: str) -> EnvironmentFault:
+    return _not_ours(socket) if isinstance(error.os_error, PermissionError) else no_daemon()
+
+
+def _not_ours(socket: str) -> EnvironmentFault:
+    return EnvironmentFault(
+        f"The daemon's socket {socket} belongs to somebody else.",
+        hint="Run the command as that user, or set SPARKWELL_HOME to a folder of your own.",
     )
 
 
@@ -94,14 +121,34 @@ async def is_running(client: AdminClient) -> bool:
     return False
 
 
-async def start_detached(context: Context, client: AdminClient, options: list[str]) -> Json:
-    """Start a daemon of its own session, and return what it says of itself once it answers.
+async def daemon_gone(paths: Paths) -> bool:
+    """Wait until the daemon has let go of its state folder, and so of its port."""
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while is_held(paths.lock):
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(0.02)
+    return True
 
-    Raises EnvironmentFault with the daemon's own words when it ends instead.
+
+async def start_detached(
+    context: Context, client: AdminClient, options: list[str]
+) -> tuple[Json, bool]:
+    """Start a daemon of its own session; return what it says of itself once it answers.
+
+    The second value is False when another command was quicker and its daemon answers. Raises
+    EnvironmentFault with the daemon's own words when none does.
     """
     context.paths.make()
     process, offset = _spawn(context, options)
-    return await _first_answer(context, client, process, offset)
+    try:
+        about = await _first_answer(context, client, process, offset)
+    except asyncio.CancelledError:
+        # Ctrl-C while it comes up: it ends, and whatever it may have begun ends with it.
+        process.send_signal(signal.SIGINT)
+        process.wait(STOP_TIMEOUT_S)
+        raise
+    return about, about["pid"] == process.pid
 
 
 def _spawn(context: Context, options: list[str]) -> tuple[subprocess.Popen[bytes], int]:
@@ -115,8 +162,15 @@ def _spawn(context: Context, options: list[str]) -> tuple[subprocess.Popen[bytes
             stderr=log,
             start_new_session=True,
             cwd="/",
+            env=absolute_folders(context.environ),
         )
     return process, offset
+
+
+def absolute_folders(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a process that starts in another folder than this one."""
+    named = {name: environ[name] for name in FOLDER_VARIABLES if environ.get(name)}
+    return {**environ, **{name: str(Path(value).absolute()) for name, value in named.items()}}
 
 
 async def _first_answer(
@@ -124,10 +178,11 @@ async def _first_answer(
 ) -> Json:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise EnvironmentFault(_last_words(context, offset))
+        ended = process.poll() is not None
         with suppress(NoDaemonError):
             return await client.get("version")
+        if ended:
+            raise EnvironmentFault(_last_words(context, offset))
         await asyncio.sleep(0.05)
     process.terminate()
     raise EnvironmentFault(

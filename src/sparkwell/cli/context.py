@@ -76,7 +76,9 @@ class Context:
     def global_options(self) -> list[str]:
         """The global options of this call, for a command that starts another one."""
         config = ["--config", str(self.config_file.absolute())] if self.config_file else []
-        recipes = [word for folder in self.recipes for word in ("--recipes", folder)]
+        recipes = [
+            word for folder in self.recipes for word in ("--recipes", str(Path(folder).absolute()))
+        ]
         return [*config, *recipes, *(["--system"] if self.system else [])]
 
 

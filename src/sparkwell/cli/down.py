@@ -1,22 +1,20 @@
 """`sparkwell down`."""
 
 import asyncio
-import time
+import json
 
 import click
-import psutil
 
-from sparkwell.cli.client import AdminClient, NoDaemonError, run
-from sparkwell.cli.context import Context, pass_context
+from sparkwell.cli.client import AdminClient, Json, NoDaemonError, daemon_gone, run
+from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.drivers.process import ProcessDriver
-
-DAEMON_ENDS_S = 15.0
 
 
 @click.command(short_help="Stop the model, or whatever runs.")
 @click.argument("model", required=False)
+@json_option
 @pass_context
-def down(context: Context, model: str | None) -> None:
+def down(context: Context, model: str | None, as_json: bool) -> None:
     """Stop MODEL, or whatever runs, and return when no process of it is left.
 
     Without a MODEL a daemon that `up` started in the background ends too; one that you started
@@ -24,33 +22,37 @@ def down(context: Context, model: str | None) -> None:
     """
     if model is not None:
         model = context.catalog.get(model).name
+    done = run(_down(context, model))
+    click.echo(json.dumps(done) if as_json else _said(done))
+
+
+async def _down(context: Context, model: str | None) -> Json:
     try:
-        run(_down(context, model))
+        return await _ask_daemon(context, model)
     except NoDaemonError:
-        stopped = run(_stop_orphans(context, model))
-        click.echo(_said(stopped))
+        return {"stopped": await _stop_orphans(context, model), "daemon": None}
 
 
-async def _down(context: Context, model: str | None) -> None:
+async def _ask_daemon(context: Context, model: str | None) -> Json:
     async with AdminClient(context.paths) as client:
         about = await client.get("version")
         answer = await client.post("down", {"model": model})
-        click.echo(_said([answer["stopped"]] if answer["stopped"] else []))
-        if model is None and about["detached"]:
-            await client.post("shutdown", {"stop_engines": True})
-            await _gone(about["pid"])
-            click.echo(f"The daemon (process {about['pid']}) has ended too.")
+        stopped = [answer["stopped"]] if answer["stopped"] else []
+        if model is not None or not about["detached"]:
+            return {"stopped": stopped, "daemon": "running", "pid": about["pid"]}
+        await client.post("shutdown", {"stop_engines": True})
+        state = "ended" if await daemon_gone(context.paths) else "ending"
+        return {"stopped": stopped, "daemon": state, "pid": about["pid"]}
 
 
-async def _gone(pid: int) -> None:
-    """Wait until the daemon has let go of its port and its lock."""
-    deadline = time.monotonic() + DAEMON_ENDS_S
-    while psutil.pid_exists(pid) and time.monotonic() < deadline:  # noqa: ASYNC110
-        await asyncio.sleep(0.02)
-
-
-def _said(stopped: list[str]) -> str:
-    return f"Stopped {', '.join(stopped)}." if stopped else "Nothing was running."
+def _said(done: Json) -> str:
+    stopped = done["stopped"]
+    lines = [f"Stopped {', '.join(stopped)}." if stopped else "Nothing was running."]
+    if done["daemon"] == "ended":
+        lines.append(f"The daemon (process {done['pid']}) has ended too.")
+    elif done["daemon"] == "ending":
+        lines.append(f"The daemon (process {done['pid']}) is still ending.")
+    return "\n".join(lines)
 
 
 async def _stop_orphans(context: Context, model: str | None) -> list[str]:

@@ -11,7 +11,7 @@ from typing import NoReturn
 import click
 
 import sparkwell
-from sparkwell.core.errors import SparkwellError
+from sparkwell.core.errors import EnvironmentFault, SparkwellError, UsageError
 
 COMMANDS = {
     "demo": "A real engine with a small model, installed and started in one go.",
@@ -105,23 +105,44 @@ def main() -> NoReturn:
         _complain(error)
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        error.show()
+        _complain_of_words(error)
         sys.exit(error.exit_code)
+    except OSError as error:
+        _complain(_from_system(error))
+        sys.exit(SparkwellError.exit_code)
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted.", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader has gone (`| head`): that is no error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _complain(error: SparkwellError) -> None:
-    if "--json" in sys.argv:
+    if _wants_json():
         body = {"code": error.code, "message": error.message, "hint": error.hint}
         click.echo(json.dumps({"error": body}), err=True)
         return
     click.echo(click.style("Error: ", fg="red", bold=True) + error.message, err=True)
     if error.hint:
         click.echo(error.hint, err=True)
+
+
+def _complain_of_words(error: click.ClickException) -> None:
+    """Click's own errors: an unknown option, a missing argument."""
+    if _wants_json():
+        _complain(UsageError(error.format_message(), hint="--help says what there is."))
+    else:
+        error.show()
+
+
+def _from_system(error: OSError) -> EnvironmentFault:
+    """A refusal of the operating system that nobody foresaw: no right, no space, no file."""
+    where = f": {error.filename}" if error.filename else ""
+    return EnvironmentFault(
+        f"The system refused{where} ({error.strerror or error}).",
+        hint="Check the rights and the space there; SPARKWELL_HOME names another folder.",
+    )
+
+
+def _wants_json() -> bool:
+    words = sys.argv[: sys.argv.index("--")] if "--" in sys.argv else sys.argv
+    return "--json" in words

@@ -5,10 +5,22 @@ import json
 
 import click
 
-from sparkwell.cli.client import AdminClient, Json, is_running, run, start_detached
+from sparkwell.cli.client import (
+    AdminClient,
+    Json,
+    daemon_gone,
+    is_running,
+    run,
+    start_detached,
+)
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.cli.progress import follow_start
-from sparkwell.core.errors import ConflictError, EnvironmentFault
+from sparkwell.core.errors import (
+    ConflictError,
+    EnvironmentFault,
+    SparkwellError,
+    UnknownModelError,
+)
 from sparkwell.engines.vllm import check_flags, parse_flag
 
 
@@ -67,34 +79,47 @@ async def bring_up(
 ) -> Json:
     """Have the model served and return its status; progress goes to stderr unless ``quiet``."""
     async with AdminClient(context.paths) as client:
-        ours = not await is_running(client)
-        if ours:
-            await _start_daemon(context, client, port, quiet)
-        else:
-            await _refuse_other_port(client, port)
-        begun = await client.post("up", {"model": model, "flags": list(flags)})
-        if not wait:
-            return begun
+        ours = await _have_daemon(context, client, port, quiet)
+        beginning = asyncio.ensure_future(_begin(client, model, flags))
         try:
-            instance = await follow_start(client, begun["instance"], quiet=quiet)
+            begun = await asyncio.shield(beginning)
+            if not wait:
+                return begun
+            return checked(await follow_start(client, begun["instance"], quiet=quiet))
         except asyncio.CancelledError:
-            if begun["new"]:
-                await _take_back(client, ours)
+            await _take_back(client, ours, new=(await beginning)["new"])
             raise
-        return checked(instance)
 
 
-async def _start_daemon(
+async def _have_daemon(
     context: Context, client: AdminClient, port: int | None, quiet: bool
-) -> None:
+) -> bool:
+    """See to it that a daemon answers; True when this call has started it."""
+    if await is_running(client):
+        await _refuse_other_port(client, port)
+        return False
     options = ["--detached", *(["--port", str(port)] if port else [])]
-    about = await start_detached(context, client, options)
-    if not quiet:
+    about, ours = await start_detached(context, client, options)
+    if ours and not quiet:
         click.echo(
             f"Started a daemon (process {about['pid']}) on {about['gateway']}; "
             "`sparkwell down` ends it.",
             err=True,
         )
+    return ours
+
+
+async def _begin(client: AdminClient, model: str, flags: tuple[str, ...]) -> Json:
+    try:
+        return await client.post("up", {"model": model, "flags": list(flags)})
+    except SparkwellError as error:
+        if error.code != UnknownModelError.code:
+            raise
+        # It is in the catalog of this command, which was checked before.
+        raise ConflictError(
+            f"The running daemon does not know {model}: it was started with other recipes.",
+            hint="Run `sparkwell down`, then the same command again.",
+        ) from None
 
 
 async def _refuse_other_port(client: AdminClient, port: int | None) -> None:
@@ -107,12 +132,17 @@ async def _refuse_other_port(client: AdminClient, port: int | None) -> None:
         )
 
 
-async def _take_back(client: AdminClient, ours: bool) -> None:
+async def _take_back(client: AdminClient, ours: bool, *, new: bool) -> None:
     """Ctrl-C while waiting: leave the machine as it was."""
+    if not ours and not new:
+        return
     click.echo("\nStopping again …", err=True)
-    await client.post("down", {})
     if ours:
+        # Answered at once, so that a second Ctrl-C cannot come in between.
         await client.post("shutdown", {"stop_engines": True})
+        await daemon_gone(client.paths)
+    else:
+        await client.post("down", {})
 
 
 def checked(instance: Json) -> Json:

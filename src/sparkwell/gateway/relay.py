@@ -3,6 +3,7 @@
 import asyncio
 import io
 import logging
+import os
 from collections.abc import Mapping
 
 import aiohttp
@@ -46,6 +47,7 @@ class Relay:
 
     def __init__(self) -> None:
         self._sessions: dict[Endpoint, aiohttp.ClientSession] = {}
+        self._closing: set[asyncio.Future[None]] = set()
 
     async def close(self) -> None:
         """Close all connections."""
@@ -81,14 +83,27 @@ class Relay:
 
     def _session(self, endpoint: Endpoint) -> aiohttp.ClientSession:
         if endpoint not in self._sessions:
+            self._forget_the_gone()
             self._sessions[endpoint] = _new_session(endpoint)
         return self._sessions[endpoint]
+
+    def _forget_the_gone(self) -> None:
+        """Every start of an engine has a socket of its own; those of ended ones are left."""
+        for endpoint in [known for known in self._sessions if _has_gone(known)]:
+            task = asyncio.ensure_future(self._sessions.pop(endpoint).close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+
+def _has_gone(endpoint: Endpoint) -> bool:
+    return endpoint.uds is not None and not os.path.exists(endpoint.uds)  # noqa: PTH110
 
 
 def relayed(headers: Mapping[str, str]) -> CIMultiDict[str]:
     """The headers that go through; the client's key and cookies are not the engine's affair."""
     # A sender may name more headers that end with the connection.
-    named = {name.strip().lower() for name in headers.get("Connection", "").split(",")}
+    given = (value for name, value in headers.items() if name.lower() == "connection")
+    named = {name.strip().lower() for value in given for name in value.split(",")}
     stopped = _NOT_RELAYED | named
     return CIMultiDict(
         (name, value) for name, value in headers.items() if name.lower() not in stopped
@@ -142,7 +157,8 @@ async def _broken_off(
     A stream gets a last event that says so; any other answer is cut, so that the client sees
     that it is not whole.
     """
-    logger.warning("The engine broke off an answer: %s", error)
+    if not isinstance(error, ConnectionError):  # else it is the client who has gone
+        logger.warning("The engine broke off an answer: %s", error)
     streams = upstream.content_type == "text/event-stream" and upstream.content_length is None
     if streams and not isinstance(error, ConnectionError):
         message = "The engine ended while it was answering."

@@ -8,6 +8,8 @@ from aiohttp import web
 from sparkwell.core.errors import SparkwellError, UsageError
 from sparkwell.core.units import MB
 
+LONGEST_NAME = 256
+
 
 class TooLargeError(UsageError):
     """The body is larger than the gateway takes."""
@@ -53,6 +55,8 @@ async def _read(request: web.Request, limit: int) -> bytes:
         raise _too_large(limit)
     try:
         return await request.read()
+    except web.RequestPayloadError as error:
+        raise UsageError(f"The body cannot be read: {error}.") from None
     except web.HTTPRequestEntityTooLarge:
         raise _too_large(limit) from None
 
@@ -80,6 +84,10 @@ def _model_of(body: bytes) -> str:
         )
     if not isinstance(model, str):
         raise UsageError(f"The field model must be a text, not {_kind(model)}.")
+    if len(model) > LONGEST_NAME:
+        raise UsageError(
+            f"The field model is {len(model):,} characters long: no model is called so."
+        )
     return model
 
 

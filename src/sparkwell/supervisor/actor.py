@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sparkwell.core.errors import SparkwellError
+from sparkwell.core.errors import ConflictError, SparkwellError
 from sparkwell.core.launch import Endpoint, ExitRecord, LaunchSpec, Running
+from sparkwell.core.phases import Phase
 from sparkwell.core.protocols import Driver
 from sparkwell.supervisor import messages
 from sparkwell.supervisor.box import Box, Instance, State
@@ -62,6 +63,7 @@ class Supervisor:
         self._leases: dict[str, int] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._launching = asyncio.Lock()
+        self._closing = False
         self._changed = asyncio.Condition()
 
     # ── what others may see ─────────────────────────────────────────────────────────────────
@@ -99,12 +101,18 @@ class Supervisor:
         Raises ConflictError when another model holds the machine, and what ``prepare`` raises;
         nothing has changed then.
         """
+        if self._closing:
+            raise ConflictError("The daemon is ending.", hint="Try again in a moment.")
         wanted = messages.Up(model, self._new_id(model))
         box, effects = step(self._box, wanted)
         if effects:
             self._specs = {wanted.instance: prepare(wanted.instance)}
         self._carry_out(box, effects)
         return self._box.instance.id if self._box.instance else wanted.instance
+
+    def refuse_more(self) -> None:
+        """Start nothing any more: what starts while the daemon ends would outlive it."""
+        self._closing = True
 
     async def down(self) -> Instance | None:
         """End what holds the machine and return when no process of it is left."""
@@ -197,10 +205,15 @@ class Supervisor:
     async def _live(self, instance: str) -> None:
         """See a running instance through to its end, whatever happens on the way."""
         starting = self._spawn(self._bring_up(instance))
-        record = await self._driver.wait(instance)
-        starting.cancel()
-        cause = None if record.requested else await self._cause(instance)
-        self._apply(messages.Ended(instance, record, cause))
+        try:
+            record = await self._driver.wait(instance)
+            cause = None if record.requested else await self._cause(instance)
+        except Exception as error:
+            self._apply(messages.Lost(instance, _words(error)))
+        else:
+            self._apply(messages.Ended(instance, record, cause))
+        finally:
+            starting.cancel()
 
     async def _bring_up(self, instance: str) -> None:
         """Follow the start; every outcome but the engine's end comes back as an event."""
@@ -237,8 +250,12 @@ class Supervisor:
         """
         async with self._launching:
             launched = self._holds(instance)
-        if launched:
+        if not launched:
+            return
+        try:
             await self._driver.stop(instance)
+        except Exception as error:
+            self._apply(messages.Lost(instance, _words(error)))
 
     async def _adopt_one(self, running: Running) -> None:
         spec = running.spec
@@ -250,6 +267,7 @@ class Supervisor:
             return
         self._specs[spec.instance] = spec
         self._apply(messages.Adopted(spec.model, spec.instance))
+        self._timelines[spec.instance].entered[Phase.LAUNCH] = running.started_at
 
     # ── helpers ─────────────────────────────────────────────────────────────────────────────
 

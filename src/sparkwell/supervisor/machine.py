@@ -27,6 +27,7 @@ from sparkwell.supervisor.messages import (
     Failed,
     Follow,
     Launch,
+    Lost,
     NotLaunched,
     OfInstance,
     Progressed,
@@ -112,6 +113,8 @@ def _of_instance(box: Box, event: OfInstance) -> Step:  # noqa: PLR0911 - a tabl
             return _ready(current)
         case NotLaunched(reason=reason):
             return _failed(current, reason)
+        case Lost(reason=reason):
+            return _failed(current, f"its end could not be seen to: {reason}")
         case Failed(reason=reason) if current.state is State.STARTING:
             return _stop(current, f"{current.model} did not start: {reason}", error=reason)
         case Ended():

@@ -49,6 +49,14 @@ class NotLaunched:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """The driver can neither see nor end the instance any more: somebody has to look."""
+
+    instance: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The start cannot succeed any more: time ran out, or the engine answers wrongly."""
 
@@ -70,7 +78,7 @@ class Ended:
     cause: str | None = None
 
 
-OfInstance = Progressed | Answered | NotLaunched | Failed | Ended
+OfInstance = Progressed | Answered | NotLaunched | Lost | Failed | Ended
 Event = Up | Adopted | Down | OfInstance
 
 # ── effects ─────────────────────────────────────────────────────────────────────────────────

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -85,8 +84,8 @@ class StartWatch:
             ) from None
         finally:
             reading.cancel()
-            with suppress(asyncio.CancelledError):
-                await reading
+            # Collected, not raised: a log that cannot be read does not make an engine unwell.
+            await asyncio.gather(reading, return_exceptions=True)
 
     async def _read_log(self, spec: LaunchSpec, on_mark: OnMark) -> None:
         async for line in self.driver.follow(spec.instance):

@@ -139,7 +139,7 @@ async def test_models_know_their_state_and_context(bench: Bench) -> None:
     assert [model.name for model in bench.host.listed()] == ["demo-llama", "demo-qwen3"]
     await bench.starting("max_model_len=512")
     model = bench.host.resolve("DEMO-qwen3")
-    assert (model.name, model.state, model.context) == ("demo-qwen3", "starting", 2048)
+    assert (model.name, model.state, model.context) == ("demo-qwen3", "starting", 512)
     with pytest.raises(UnknownModelError, match="There is no model 'gpt'"):
         bench.host.resolve("gpt")
 

@@ -1,5 +1,6 @@
 """The command line and the environment of an engine, to the letter."""
 
+import json
 import shlex
 from dataclasses import replace
 
@@ -58,7 +59,8 @@ def test_the_rest_of_the_spec() -> None:
     assert (spec.instance, spec.model) == ("qwen3-32b-fp8-b2", "qwen3-32b-fp8")
     assert (spec.engine, spec.engine_version) == ("vllm", "0.25.0")
     assert spec.endpoint == Endpoint(port=8123)
-    assert spec.labels == {"device": "cuda"}
+    assert spec.labels["device"] == "cuda"
+    assert json.loads(spec.labels["flags"])["max_model_len"] == 32000
 
 
 def test_the_environment_keeps_off_the_network() -> None:

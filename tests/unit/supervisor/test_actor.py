@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 
 from sparkwell.core.errors import ConflictError, EnvironmentFault, NotReadyError
-from sparkwell.core.launch import LaunchSpec
+from sparkwell.core.launch import ExitRecord, LaunchSpec, Running
 from sparkwell.core.phases import Phase, PhaseMark
 from sparkwell.supervisor.actor import Supervisor
 from sparkwell.supervisor.box import Instance, State
@@ -489,3 +489,55 @@ async def test_the_spec_of_a_run_can_be_asked_for(bench: Bench) -> None:
     spec = bench.supervisor.spec(instance)
     assert spec == replace(bench.spec(instance))
     assert bench.supervisor.spec("m-9") is None
+
+
+# ── a driver that fails, a daemon that ends ─────────────────────────────────────────────────
+
+
+async def test_a_stop_that_fails_is_said_and_down_returns(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance = await bench.ready()
+
+    async def stop(_instance: str, _grace_s: float | None = None) -> ExitRecord:
+        raise EnvironmentFault("process 7 cannot be ended")
+
+    monkeypatch.setattr(bench.driver, "stop", stop)
+    await asyncio.wait_for(bench.supervisor.down(), 5)
+    assert bench.instance.id == instance
+    assert bench.state is State.FAILED
+    assert "process 7 cannot be ended" in (bench.instance.error or "")
+
+
+async def test_a_wait_that_fails_does_not_hold_the_machine_for_ever(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def wait(_instance: str) -> ExitRecord:
+        raise EnvironmentFault("the folder was removed")
+
+    monkeypatch.setattr(bench.driver, "wait", wait)
+    bench.up("m")
+    await until(lambda: bench.state is State.FAILED)
+    assert "the folder was removed" in (bench.instance.error or "")
+
+
+async def test_an_ending_daemon_starts_nothing_any_more(bench: Bench) -> None:
+    bench.supervisor.refuse_more()
+    with pytest.raises(ConflictError, match="is ending"):
+        bench.up("m")
+    assert bench.driver.launched == []
+
+
+async def test_an_adopted_engine_keeps_its_age(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.driver.leave(bench.spec("old"))
+    found = [replace(r, started_at=1000.0) for r in await bench.driver.running()]
+
+    async def running() -> list[Running]:
+        return found
+
+    monkeypatch.setattr(bench.driver, "running", running)
+    await bench.supervisor.adopt()
+    assert bench.supervisor.timeline is not None
+    assert bench.supervisor.timeline.entered[Phase.LAUNCH] == 1000.0

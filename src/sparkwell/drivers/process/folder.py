@@ -113,7 +113,7 @@ class InstanceFolder:
     def is_kept(self) -> bool:
         """Whether a shim lives here (or a driver is starting one, or tidying up)."""
         with self.lock(shared=True) as locked:
-            return not locked and self.exists
+            return locked is None and self.exists
 
     @contextlib.contextmanager
     def lock(self, *, shared: bool = False) -> Iterator[int | None]:

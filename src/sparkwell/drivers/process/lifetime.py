@@ -45,6 +45,8 @@ async def _record(folder: InstanceFolder, grace_s: float | None) -> ExitRecord:
     It goes round again when a shim starts, dies or is settled by another at the same time.
     """
     while (record := folder.exit()) is None:
+        if not folder.exists:
+            raise EnvironmentFault(f"The folder {folder.path} was removed while it was in use.")
         if not folder.is_kept():
             if not await settle(folder, requested=grace_s is not None):
                 await asyncio.sleep(LOOK_AGAIN_S)

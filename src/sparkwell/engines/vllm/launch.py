@@ -1,5 +1,6 @@
 """vLLM's command line and environment: a recipe and a place to answer, rendered as a LaunchSpec."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -34,15 +35,16 @@ class LaunchRequest:
 
 def render(request: LaunchRequest) -> LaunchSpec:
     """The engine process for a request. Raises UsageError for a flag that vLLM does not take."""
+    flags = _flags(request)
     return LaunchSpec(
         instance=request.instance,
         model=request.recipe.name,
         engine="vllm",
         engine_version=request.version,
-        argv=(*_program(request), *_own_arguments(request), *_flags(request)),
+        argv=(*_program(request), *_own_arguments(request), *_written(flags)),
         endpoint=request.endpoint,
         env=_environment(request),
-        labels={"device": request.device},
+        labels={"device": request.device, "flags": json.dumps(flags)},
     )
 
 
@@ -69,10 +71,13 @@ def _listen(endpoint: Endpoint) -> tuple[str, ...]:
     return ("--host", "127.0.0.1", "--port", str(endpoint.port))
 
 
-def _flags(request: LaunchRequest) -> tuple[str, ...]:
+def _flags(request: LaunchRequest) -> dict[str, FlagValue]:
     chosen = {**request.recipe.serve.flags, **request.overrides}
-    checked = check_flags(chosen, where=f"recipe {request.recipe.name}")
-    return tuple(word for name, value in checked.items() for word in _words(name, value))
+    return check_flags(chosen, where=f"recipe {request.recipe.name}")
+
+
+def _written(flags: Mapping[str, FlagValue]) -> tuple[str, ...]:
+    return tuple(word for name, value in flags.items() for word in _words(name, value))
 
 
 def _words(name: str, value: FlagValue) -> tuple[str, ...]:

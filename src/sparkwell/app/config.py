@@ -66,7 +66,9 @@ class Settings(Section):
 def load_settings(file: Path, *, required: bool = False) -> Settings:
     """Read the settings; a missing file means defaults unless it is ``required``.
 
-    Raises DocumentError that names file, line and field.
+    Folders in them come back absolute: ~ is the user's home, and a relative one is meant from
+    the settings file, because the daemon's own working directory is /. Raises DocumentError
+    that names file, line and field.
     """
     try:
         text = file.read_text(encoding="utf-8")
@@ -76,7 +78,23 @@ def load_settings(file: Path, *, required: bool = False) -> Settings:
         return Settings()
     except (OSError, UnicodeDecodeError) as error:
         raise DocumentError(f"{file}: this file cannot be read: {error}") from None
-    return parse_document(text, Settings, str(file))
+    return _with_absolute_folders(parse_document(text, Settings, str(file)), file)
+
+
+def _with_absolute_folders(settings: Settings, file: Path) -> Settings:
+    folders = {name: getattr(settings, name) for name in ("recipes", "model_folders")}
+    found = {
+        name: tuple(_absolute(folder, f"{file}: {name}", file) for folder in named)
+        for name, named in folders.items()
+    }
+    return settings.model_copy(update=found)
+
+
+def _absolute(folder: str, where: str, file: Path) -> str:
+    try:
+        return str(file.absolute().parent / Path(folder).expanduser())
+    except RuntimeError:
+        raise DocumentError(f"{where}: {folder}: there is no such home folder") from None
 
 
 def schema() -> dict[str, Any]:

@@ -10,6 +10,7 @@ from sparkwell.core.documents import parse_document
 from sparkwell.core.errors import DocumentError, UnknownModelError
 
 SHIPPED = Path(__file__).parent / "recipes"
+_LONGEST_NAME = 80
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Catalog:
         """The recipe of that name or repository id; raises UnknownModelError with near names."""
         recipe = self.find(name)
         if recipe is None:
-            raise UnknownModelError(f"There is no model {name!r}.", hint=self._near(name))
+            said = _shortened(name)
+            raise UnknownModelError(f"There is no model {said!r}.", hint=self._near(said))
         return recipe
 
     @property
@@ -78,6 +80,11 @@ def load_recipe(file: Path) -> Recipe:
     except (OSError, UnicodeDecodeError) as error:
         raise DocumentError(f"{file}: this file cannot be read: {error}") from None
     return parse_document(text, Recipe, str(file))
+
+
+def _shortened(name: str) -> str:
+    """Clients send names of any length: megabytes are neither compared nor quoted back."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
 
 
 def _files(folders: Iterable[Path]) -> Iterator[Path]:

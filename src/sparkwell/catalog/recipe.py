@@ -8,6 +8,9 @@ from sparkwell.catalog.shape import ModelShape
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=64)]
 RepoId = Annotated[str, StringConstraints(pattern=r"^[\w.-]+/[\w.-]+$", max_length=128)]
+# Both become parts of a path: none of their steps may lead upwards.
+Revision = Annotated[str, StringConstraints(pattern=r"^[\w-]+(\.[\w-]+)*$", max_length=128)]
+Folder = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)*$")]
 Sentence = Annotated[str, StringConstraints(min_length=3, strip_whitespace=True)]
 FlagValue = bool | int | float | str
 
@@ -88,8 +91,8 @@ class Recipe(Part):
     title: Sentence
     summary: Sentence
     repo: RepoId | None = None
-    revision: str | None = None
-    bundled: str | None = None
+    revision: Revision | None = None
+    bundled: Folder | None = None
     licence: Licence
     architecture: ModelShape
     quantization: Quantization

@@ -1,6 +1,7 @@
 """`sparkwell demo`: from nothing to a real answer."""
 
 import json
+from contextlib import suppress
 
 import aiohttp
 import click
@@ -9,9 +10,11 @@ from sparkwell.cli.client import AdminClient, Json, run
 from sparkwell.cli.context import Context, pass_context
 from sparkwell.cli.engine import ensure
 from sparkwell.cli.up import bring_up
+from sparkwell.core.errors import EnvironmentFault
 from sparkwell.engines.environments import environment
 
 QUESTION = "What is the KV cache?"
+SILENCE_S = 120
 
 
 @click.command(short_help="A real engine with a small model, installed and started in one go.")
@@ -42,23 +45,67 @@ async def _ask(gateway: str, model: str) -> None:
     """Ask through the gateway, as any client would, and print the answer as it comes."""
     messages = [{"role": "user", "content": QUESTION}]
     body = {"model": model, "messages": messages, "stream": True, "max_tokens": 120}
+    try:
+        said = await _print_answer(f"{gateway}/v1/chat/completions", body)
+    except TimeoutError:
+        raise _no_answer(model, f"not a word for {SILENCE_S} s") from None
+    except (aiohttp.ClientError, ValueError) as error:
+        raise _no_answer(model, str(error) or type(error).__name__) from None
+    finally:
+        click.echo()
+    if not said:
+        raise _no_answer(model, "the answer has no text")
+
+
+async def _print_answer(url: str, body: Json) -> bool:
+    """Print the answer as it comes; False when there was none. Raises ValueError for an error."""
+    said = False
+    timeout = aiohttp.ClientTimeout(total=None, sock_read=SILENCE_S)
     async with (
-        aiohttp.ClientSession() as session,
-        session.post(f"{gateway}/v1/chat/completions", json=body) as response,
+        aiohttp.ClientSession(timeout=timeout) as session,
+        session.post(url, json=body) as response,
     ):
+        if response.status != 200:
+            raise ValueError(_message(await response.text(errors="replace"), response.status))
         async for line in response.content:
-            click.echo(_text_of(line), nl=False)
-    click.echo()
+            text = _text_of(line)
+            said = said or bool(text.strip())
+            click.echo(text, nl=False)
+    return said
+
+
+def _no_answer(model: str, why: str) -> EnvironmentFault:
+    return EnvironmentFault(
+        f"{model} runs, but did not answer: {why.rstrip('.')}.",
+        hint=f"Its log: `sparkwell logs {model}`.",
+    )
+
+
+def _message(text: str, status: int) -> str:
+    """What the body of a refusal says, or the status where it says nothing readable."""
+    with suppress(ValueError, KeyError, TypeError):
+        return str(json.loads(text)["error"]["message"])
+    return f"HTTP status {status}"
 
 
 def _text_of(line: bytes) -> str:
-    """The text in one line of the event stream; empty for all other lines."""
+    """The text in one line of the event stream; empty for all other lines. Raises ValueError."""
     data = line.removeprefix(b"data: ").strip()
     if not line.startswith(b"data: ") or data == b"[DONE]":
         return ""
-    event: Json = json.loads(data)
-    choices = event.get("choices") or [{}]
-    return choices[0].get("delta", {}).get("content") or ""
+    try:
+        return _text_in(json.loads(data))
+    except (AttributeError, LookupError, TypeError):
+        raise ValueError(f"this is no part of an answer: {line[:200]!r}") from None
+
+
+def _text_in(event: Json) -> str:
+    """The text of one event; raises ValueError for an error, which a stream tells as an event."""
+    if "error" in event:
+        raise ValueError(_message(json.dumps(event), 500))
+    delta = (event.get("choices") or [{}])[0].get("delta", {})
+    # With a reasoning parser, thinking comes apart from the answer, and may take all tokens.
+    return delta.get("content") or delta.get("reasoning_content") or delta.get("reasoning") or ""
 
 
 def _goodbye(gateway: str, model: str) -> str:

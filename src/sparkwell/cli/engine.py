@@ -34,10 +34,15 @@ def install(context: Context, name: str, if_missing: bool) -> None:
 
 
 def ensure(context: Context, wanted: EngineEnvironment, *, again: bool = False) -> Installed:
-    """The installed environment of that name and version, installed now if need be."""
+    """The installed environment of that name and version, installed now if need be.
+
+    Raises ConflictError when it would replace one that an engine runs from.
+    """
     found = context.environments.find(wanted.name)
     if found and found.version == wanted.version and not again:
         return found
+    if context.environments.is_there(wanted.name):
+        run(_refuse_in_use(context, wanted))
     title = f"{wanted.name} {wanted.version}"
     with step_display(title) as report:
         done = context.environments.install(wanted, report)

@@ -8,6 +8,7 @@ from sparkwell.cli.client import run
 from sparkwell.cli.context import Context, pass_context
 from sparkwell.core.errors import UsageError
 from sparkwell.drivers.process import ProcessDriver
+from sparkwell.drivers.process.follower import LineSplitter, LogReader
 
 
 @click.command(short_help="Show an engine's log.")
@@ -42,15 +43,18 @@ def _daemon_log(context: Context, tail: int | None) -> None:
 async def _show(context: Context, model: str | None, follow: bool, tail: int | None) -> None:
     driver = ProcessDriver(context.paths.instances)
     instance = await _newest(driver, model)
+    lines, rest = _written(driver, instance)
     if not follow:
-        for line in _last(_written(driver, instance), tail):
+        for line in _last([*lines, *rest], tail):
             click.echo(line)
         return
-    if tail is not None:
-        for line in _last(_written(driver, instance), tail):
+    # From the start in either case: between reading and following at the end lines get lost.
+    passed_over = 0 if tail is None else max(len(lines) - tail, 0)
+    async for line in driver.follow(instance):
+        if passed_over:
+            passed_over -= 1
+        else:
             click.echo(line)
-    async for line in driver.follow(instance, from_start=tail is None):
-        click.echo(line)
 
 
 async def _newest(driver: ProcessDriver, model: str | None) -> str:
@@ -66,12 +70,17 @@ async def _newest(driver: ProcessDriver, model: str | None) -> str:
     )
 
 
-def _written(driver: ProcessDriver, instance: str) -> list[str]:
-    """What is in the log now, the rotated parts first."""
-    newest = Path(driver.log_path(instance))
-    older = sorted(newest.parent.glob(f"{newest.name}.[0-9]*"), reverse=True)
-    texts = (file.read_text(encoding="utf-8", errors="replace") for file in [*older, newest])
-    return "".join(texts).replace("\r", "\n").splitlines()
+def _written(driver: ProcessDriver, instance: str) -> tuple[list[str], list[str]]:
+    """The lines in the log now, cut as following cuts them, and a last one without an end.
+
+    Nothing when there is no log: a run may end before it has written a word.
+    """
+    reader, splitter = LogReader(Path(driver.log_path(instance)), from_start=True), LineSplitter()
+    try:
+        lines = [line for data in iter(reader.read, b"") for line in splitter.feed(data)]
+    finally:
+        reader.close()
+    return lines, splitter.close()
 
 
 def _last(lines: list[str], tail: int | None) -> list[str]:

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -77,27 +78,47 @@ def _when(context: Context) -> str:
 
 def render_unit(context: Context) -> str:
     """The unit file. KillMode=process: a restart of the daemon must not end the engines."""
-    command = [sys.executable, "-m", "sparkwell", *context.global_options, "serve"]
-    named = {name: context.environ.get(name) for name in INHERITED}
-    lines = [f'Environment="{name}={value}"\n' for name, value in named.items() if value]
-    environment = "".join(lines).replace("%", "%%")
-    target = "multi-user.target" if context.system else "default.target"
+    words = ["-m", "sparkwell", *context.global_options, "serve"]
+    # systemd puts variables into arguments ($$ is a dollar), but not into the program's path.
+    arguments = [_quoted(word).replace("$", "$$") for word in words]
     return _UNIT.format(
-        command=" ".join(_quoted(word) for word in command), environment=environment, target=target
+        network=_NETWORK if context.system else "",
+        command=" ".join([_quoted(sys.executable), *arguments]),
+        environment="".join(_environment(context.environ)),
+        target="multi-user.target" if context.system else "default.target",
     )
 
 
+def _environment(environ: Mapping[str, str]) -> Iterator[str]:
+    """The lines with the variables. Values there keep their dollars, unlike arguments."""
+    for name in INHERITED:
+        value = environ.get(name)
+        if value and name.startswith("XDG_") and not Path(value).is_absolute():
+            continue  # the specification says so, and app/paths.py ignored it as well
+        if value:  # relative to here; the service will be elsewhere
+            yield f"Environment={_quoted(f'{name}={Path(value).absolute()}')}\n"
+
+
 def _quoted(word: str) -> str:
-    """As systemd reads words: % doubled, quoted where there is a space."""
-    word = word.replace("%", "%%")
-    return f'"{word}"' if " " in word else word
+    """As systemd reads words: in quotes, with quotes, backslashes and % escaped.
+
+    Raises UsageError for what would end the line: no unit can say it.
+    """
+    if any(mark in word for mark in "\n\r\0"):
+        raise UsageError(
+            f"{word!r} contains the end of a line, which a unit of systemd cannot hold.",
+            hint="Rename that folder, or correct that option or variable.",
+        )
+    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{escaped}"'
 
 
 def _unit_file(context: Context) -> Path:
     if context.system:
         return Path("/etc/systemd/system") / NAME
-    home = Path(context.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return home / "systemd" / "user" / NAME
+    named = Path(context.environ.get("XDG_CONFIG_HOME", ""))
+    home = Path(context.environ.get("HOME") or Path.home())
+    return (named if named.is_absolute() else home / ".config") / "systemd" / "user" / NAME
 
 
 def _need_systemd(context: Context) -> None:
@@ -121,10 +142,11 @@ def _systemctl(context: Context, *words: str) -> None:
         raise EnvironmentFault(f"systemctl {' '.join(words)} failed: {said}.")
 
 
+# After= alone orders, but does not ask for the network; a user's manager has no such target.
+_NETWORK = "Wants=network-online.target\nAfter=network-online.target\n"
 _UNIT = """[Unit]
 Description=Sparkwell, which serves large language models
-After=network-online.target
-
+{network}
 [Service]
 Type=exec
 ExecStart={command}

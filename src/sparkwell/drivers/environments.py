@@ -64,18 +64,23 @@ class EnvironmentStore:
     def installed(self) -> list[Installed]:
         """All environments that are there."""
         folders = sorted(self.root.glob(f"*/{MARKER}"))
-        found = (self.find(marker.parent.name) for marker in folders)
+        names = (marker.parent.name for marker in folders)
+        found = (self.find(name) for name in names if not name.startswith(_STAGING))
         return [entry for entry in found if entry]
+
+    def is_there(self, name: str) -> bool:
+        """Whether an install of that name would replace something, whole or not."""
+        return (self.root / name).exists()
 
     def install(self, wanted: EngineEnvironment, report: Report) -> Installed:
         """Make the environment, replacing one that is there only when the new one is proved.
 
         ``report`` is told each step in a few words, several times a second while it lasts.
-        Raises EnvironmentFault (no uv, no space, uv failed, the import failed) and ConflictError
-        (somebody else is installing).
+        Raises EnvironmentFault (no uv, no space, uv failed, the import failed, the disk refused)
+        and ConflictError (somebody else is installing).
         """
         uv = find_uv(self._environ)
-        with self._locked():
+        with self._writing(wanted.name), self._locked():
             self._remove_staging()
             self._need_space(wanted)
             staging = Path(tempfile.mkdtemp(prefix=_STAGING, dir=self.root))
@@ -87,14 +92,28 @@ class EnvironmentStore:
 
     def remove(self, name: str) -> None:
         """Remove an environment; raises EnvironmentFault when there is none of that name."""
-        with self._locked():
+        with self._writing(name), self._locked():
             self._remove_staging()
             if self.find(name) is None:
                 raise EnvironmentFault(
                     f"The engine environment {name} is not installed.",
                     hint="`sparkwell engine list` shows what is.",
                 )
-            shutil.rmtree(self.root / name)
+            shutil.rmtree(self._set_aside(self.root / name))
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[None]:
+        """Say what the disk refused: full after all, read-only, somebody else's."""
+        try:
+            yield
+        except OSError as error:
+            where = error.filename or self.root
+            raise EnvironmentFault(
+                f"The engine environment {name} cannot be written: {where}: "
+                f"{error.strerror or error}.",
+                hint="Free some space or correct the rights there, then run the command again; "
+                "or set SPARKWELL_HOME to another folder.",
+            ) from None
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -113,6 +132,14 @@ class EnvironmentStore:
     def _remove_staging(self) -> None:
         for folder in self.root.glob(f"{_STAGING}*"):
             shutil.rmtree(folder, ignore_errors=True)
+
+    def _set_aside(self, folder: Path) -> Path:
+        """Take an environment out of its place in one step, and return where it is now.
+
+        Removing it file by file may stop half-way, and leave a half that counts as installed.
+        """
+        aside = Path(tempfile.mkdtemp(prefix=f"{_STAGING}old-", dir=self.root))
+        return folder.rename(aside)  # over an empty folder a folder may be renamed
 
     def _need_space(self, wanted: EngineEnvironment) -> None:
         free = shutil.disk_usage(self.root).free
@@ -156,7 +183,7 @@ class EnvironmentStore:
 
     def _environment(self) -> dict[str, str]:
         kept = {k: v for k, v in self._environ.items() if k not in _UNWANTED}
-        return {**kept, "UV_LINK_MODE": kept.get("UV_LINK_MODE", link_mode(self.root))}
+        return {**kept, "UV_LINK_MODE": kept.get("UV_LINK_MODE") or link_mode(self.root, kept)}
 
     def _put_in_place(self, wanted: EngineEnvironment, staging: Path) -> Installed:
         final = self.root / wanted.name
@@ -172,9 +199,10 @@ class EnvironmentStore:
         marker = staging / MARKER
         marker.write_text(json.dumps(asdict(entry), indent=1), encoding="utf-8")
         staging.chmod(0o755)
-        if final.exists():
-            shutil.rmtree(final)
+        old = self._set_aside(final) if final.exists() else None
         staging.rename(final)
+        if old:
+            shutil.rmtree(old, ignore_errors=True)  # what is left the next call removes
         return entry
 
 

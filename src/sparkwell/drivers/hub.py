@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 INDEX = "model.safetensors.index.json"
@@ -13,9 +14,8 @@ def cache_folders(environ: Mapping[str, str], more: Iterable[str] = ()) -> list[
     Each folder counts in both layouts that are found in the wild: ``models--*`` directly in it
     (vLLM's --download-dir) and below ``hub`` (huggingface_hub's HF_HOME).
     """
-    home = Path(environ.get("HF_HOME") or _user_cache(environ) / "huggingface")
     named = environ.get("HF_HUB_CACHE")
-    roots = [*([Path(named)] if named else []), home, *(Path(folder) for folder in more)]
+    roots = [*([Path(named)] if named else []), *_hub_home(environ), *map(Path, more)]
     return [folder for root in roots for folder in (root, root / "hub")]
 
 
@@ -23,28 +23,49 @@ def find_checkpoint(repo: str, folders: Iterable[Path], revision: str | None) ->
     """The folder of a complete checkpoint of ``repo``, or None.
 
     Complete means that config.json and every tensor file are there; a download that was cut
-    leaves out some of them.
+    leaves out some of them. A folder that this user may not read counts as not there.
     """
     for folder in folders:
-        for snapshot in _snapshots(folder / f"models--{repo.replace('/', '--')}", revision):
-            if is_complete(snapshot):
-                return snapshot
+        with suppress(OSError, ValueError):  # not ours to read, or its reference is no text
+            for snapshot in _snapshots(folder / f"models--{repo.replace('/', '--')}", revision):
+                if is_complete(snapshot):
+                    return snapshot
     return None
 
 
 def is_complete(snapshot: Path) -> bool:
-    """Whether config.json and all tensor files of a checkpoint are there."""
-    if not (snapshot / "config.json").is_file():
-        return False
+    """Whether config.json and all tensor files of a checkpoint are there, to be read."""
+    with suppress(OSError):  # Path.is_file raises where a folder may not be read
+        return (snapshot / "config.json").is_file() and _has_tensors(snapshot)
+    return False
+
+
+def user_cache(environ: Mapping[str, str]) -> Path | None:
+    """The user's folder for caches; None for a user without a home.
+
+    The XDG specification says: a relative path there is to be ignored.
+    """
+    named = Path(environ.get("XDG_CACHE_HOME", ""))
+    if named.is_absolute():
+        return named
+    with suppress(RuntimeError):  # no HOME, and no entry in /etc/passwd either
+        return Path(environ.get("HOME") or Path.home()) / ".cache"
+    return None
+
+
+def _hub_home(environ: Mapping[str, str]) -> list[Path]:
+    named, cache = environ.get("HF_HOME"), user_cache(environ)
+    if named:
+        return [Path(named)]
+    return [cache / "huggingface"] if cache else []
+
+
+def _has_tensors(snapshot: Path) -> bool:
     index = snapshot / INDEX
     if index.is_file():
-        return all((snapshot / name).is_file() for name in _shards(index))
+        shards = _shards(index)
+        return bool(shards) and all((snapshot / name).is_file() for name in shards)
     return any(snapshot.glob("*.safetensors"))
-
-
-def _user_cache(environ: Mapping[str, str]) -> Path:
-    home = Path(environ.get("HOME") or Path.home())
-    return Path(environ.get("XDG_CACHE_HOME") or home / ".cache")
 
 
 def _snapshots(folder: Path, revision: str | None) -> Iterator[Path]:
@@ -61,6 +82,7 @@ def _snapshots(folder: Path, revision: str | None) -> Iterator[Path]:
 
 def _shards(index: Path) -> set[str]:
     try:
-        return set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-    except (ValueError, KeyError, AttributeError):
+        names = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+        return {str(name) for name in names}
+    except (ValueError, KeyError, TypeError, AttributeError):
         return {"(the index cannot be read)"}

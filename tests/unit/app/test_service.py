@@ -7,9 +7,9 @@ import pytest
 
 from sparkwell.app.config import ModelSettings, Settings
 from sparkwell.app.paths import Paths, find_paths
-from sparkwell.app.service import PACKAGE_MODELS, ModelService, load_models
+from sparkwell.app.service import PACKAGE_MODELS, ModelService, check_models, load_models
 from sparkwell.catalog import load_catalog
-from sparkwell.core.errors import EnvironmentFault, UsageError
+from sparkwell.core.errors import DocumentError, EnvironmentFault, UsageError
 from sparkwell.core.launch import Endpoint
 from sparkwell.testing.environment import install_fake_environment
 
@@ -97,7 +97,7 @@ def test_a_launch_spec_puts_it_all_together(paths: Paths) -> None:
     assert str(snapshot) in spec.argv
     assert (spec.instance, spec.model, spec.endpoint) == ("i1", "qwen3-8b-fp8", UDS)
     assert spec.engine_version == "0.25.0"
-    assert spec.labels == {"device": "cuda"}
+    assert spec.labels["device"] == "cuda"
     assert spec.env["VLLM_CACHE_ROOT"] == f"{paths.cache}/vllm"
 
 
@@ -113,8 +113,73 @@ def test_flags_of_this_host_win_over_the_recipe_and_lose_to_the_command(paths: P
 def test_a_wrong_flag_of_this_host_is_traced_to_its_file(paths: Paths) -> None:
     install_fake_environment(paths.engines, "vllm-cpu")
     settings = Settings(models={"demo-qwen3": ModelSettings(flags={"max_num_seqs": "many"})})
-    with pytest.raises(UsageError, match=r"^sparkwell.yaml, models.demo-qwen3: The flag max_num"):
-        service(paths, settings).launch_spec(DEMO, "i1", UDS, {})
+    said = r"^sparkwell.yaml: models.demo-qwen3: The flag max_num_seqs takes a whole number"
+    with pytest.raises(UsageError, match=said):
+        service(paths, settings)
+    with pytest.raises(UsageError, match=said):
+        load_models(paths, settings, ())
+
+
+def test_an_unknown_flag_of_this_host_is_refused_before_anything_starts(paths: Paths) -> None:
+    settings = Settings(models={"demo-qwen3": ModelSettings(flags={"max_num_seq": 8})})
+    with pytest.raises(UsageError, match=r"models\.demo-qwen3: vLLM has no flag") as caught:
+        load_models(paths, settings, ())
+    assert "max_num_seqs" in (caught.value.hint or "")
+
+
+def test_an_unknown_model_in_the_settings_is_refused_with_near_ones(paths: Paths) -> None:
+    settings = Settings(models={"demo-qwen": ModelSettings()})
+    with pytest.raises(DocumentError) as caught:
+        load_models(paths, settings, ())
+    assert caught.value.message == (
+        "sparkwell.yaml: models.demo-qwen: There is no model 'demo-qwen'."
+    )
+    assert "Did you mean demo-qwen3" in (caught.value.hint or "")
+
+
+def test_a_model_of_the_settings_whose_recipe_was_left_out_says_so(paths: Paths) -> None:
+    paths.recipes.mkdir(parents=True)
+    (paths.recipes / "mine.yaml").write_text("name: [")
+    with pytest.raises(DocumentError) as caught:
+        load_models(paths, Settings(models={"mine": ModelSettings()}), ())
+    assert "Recipe left out: " in (caught.value.hint or "")
+    assert "mine.yaml:1: this is not YAML" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("name", ["DEMO-Qwen3", "demo-qwen3"])
+def test_settings_match_a_model_by_any_of_its_names(paths: Paths, name: str) -> None:
+    install_fake_environment(paths.engines, "vllm-cpu")
+    settings = Settings(models={name: ModelSettings(flags={"max_num_seqs": 8})})
+    argv = service(paths, settings).launch_spec(DEMO, "i1", UDS, {}).argv
+    assert argv[argv.index("--max-num-seqs") + 1] == "8"
+
+
+def test_settings_match_a_model_by_its_repository_id() -> None:
+    settings = Settings(models={"Qwen/qwen3-8b-FP8": ModelSettings(flags={"seed": 1})})
+    assert check_models(settings, CATALOG) == {"qwen3-8b-fp8": {"seed": 1}}
+
+
+def test_a_model_by_two_of_its_names_is_refused() -> None:
+    both = {"Qwen/Qwen3-8B-FP8": ModelSettings(), "qwen3-8b-fp8": ModelSettings()}
+    with pytest.raises(DocumentError, match="qwen3-8b-fp8 is there twice"):
+        check_models(Settings(models=both), CATALOG)
+
+
+def test_a_folder_of_recipes_that_is_not_there_is_refused(paths: Paths, tmp_path: Path) -> None:
+    settings = Settings(recipes=(str(tmp_path / "nowhere"),))
+    with pytest.raises(DocumentError, match=r"sparkwell.yaml: recipes: .*nowhere"):
+        load_models(paths, settings, ())
+
+
+def test_a_bundled_folder_without_a_checkpoint_is_not_here(paths: Paths) -> None:
+    install_fake_environment(paths.engines, "vllm-cpu")
+    recipe = DEMO.model_copy(update={"bundled": "demo/nothere"})
+    found = service(paths).availability(recipe)
+    assert found.checkpoint is None
+    assert not found.startable
+    assert "Sparkwell has no checkpoint demo/nothere" in (found.missing or "")
+    assert "`bundled`" in (found.remedy or "")
+    assert "None" not in f"{found.missing} {found.remedy}"
 
 
 def test_what_is_missing_cannot_be_launched(paths: Paths) -> None:

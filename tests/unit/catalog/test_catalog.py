@@ -1,5 +1,6 @@
 """Finding recipes, and what happens to files that are not right."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,14 @@ def test_an_unknown_name_suggests_near_ones(said: str, meant: str) -> None:
     assert meant in (caught.value.hint or "")
 
 
+def test_a_name_of_megabytes_is_neither_compared_nor_quoted_back() -> None:
+    began = time.monotonic()
+    with pytest.raises(UnknownModelError) as caught:
+        load_catalog().get("qwen3-8b-fp8" * 2_000_000)
+    assert len(str(caught.value)) < 500
+    assert time.monotonic() - began < 2
+
+
 def test_a_far_off_name_lists_what_there_is() -> None:
     catalog = load_catalog()
     with pytest.raises(UnknownModelError, match="There are: ") as caught:
@@ -157,6 +166,12 @@ def test_a_missing_field_names_the_line_of_what_it_belongs_to(tmp_path: Path) ->
     [
         ({"repo": None}, "set exactly one of repo"),
         ({"bundled": "demo"}, "set exactly one of repo"),
+        ({"repo": None, "bundled": "../../../../etc"}, "bundled: string should match pattern"),
+        ({"repo": None, "bundled": "/etc"}, "bundled: string should match pattern"),
+        ({"repo": None, "bundled": "demo//qwen3"}, "bundled: string should match pattern"),
+        ({"revision": "../../main"}, "revision: string should match pattern"),
+        ({"revision": ".."}, "revision: string should match pattern"),
+        ({"revision": "a..b"}, "revision: string should match pattern"),
         ({"use_for": []}, "use_for: "),
         ({"sources": None}, "sources: this field is required and missing"),
         ({"name": "Mine"}, "name: string should match pattern"),
@@ -166,6 +181,12 @@ def test_a_missing_field_names_the_line_of_what_it_belongs_to(tmp_path: Path) ->
 )
 def test_rules_of_a_recipe(tmp_path: Path, changes: dict[str, Any], said: str) -> None:
     assert said in complaint(tmp_path, mine(**changes))
+
+
+@pytest.mark.parametrize("revision", ["main", "v1.0.2", "9a3c", "release-2_b"])
+def test_revisions(tmp_path: Path, revision: str) -> None:
+    (tmp_path / "mine.yaml").write_text(mine(revision=revision))
+    assert load_recipe(tmp_path / "mine.yaml").revision == revision
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """YAML to values: every complaint names the line and the path, and nothing else is ever raised."""
 
 import json
+import time
 from contextlib import suppress
 
 import pytest
@@ -151,10 +152,28 @@ def test_aliases_are_followed_once() -> None:
     assert parse_document(text, Tree, "tree.yaml").leaves == (Leaf(size=1), Leaf(size=1))
 
 
-def test_merge_keys_work() -> None:
-    text = "name: oak\nleaf: &leaf {size: 1}\nby_name:\n  top: {<<: *leaf, colour: red}\n"
-    tree = parse_document(text, Tree, "tree.yaml")
-    assert tree.by_name == {"top": Leaf(size=1, colour="red")}
+@pytest.mark.parametrize(
+    "key", ["<<: *leaf", "? <<\n    : *leaf", "!!merge x: *leaf", "? {<<: *leaf}\n    : 1"]
+)
+def test_merge_keys_are_refused(key: str) -> None:
+    text = f"name: oak\nleaf: &leaf {{size: 1}}\nby_name:\n  top:\n    {key}\n"
+    assert complaints(text) == [
+        "tree.yaml:5: the merge key << is not taken here; write the fields out"
+    ]
+
+
+def test_what_only_looks_like_a_merge_key_is_a_key() -> None:
+    text = "name: '<<'\noptions: {'<<': 1}\n"
+    assert parse_document(text, Tree, "tree.yaml").options == {"<<": 1}
+    assert "this key is there twice" in complaints("name: a\noptions: {'<<': 1, '<<': 2}")[0]
+
+
+def test_merge_keys_that_multiply_are_refused_quickly() -> None:
+    lines = ["a0: &a0 {x: 1}"]
+    lines += [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 8)}]}}" for n in range(1, 8)]
+    began = time.monotonic()
+    assert complaints("\n".join(lines))[0].startswith("tree.yaml:2: the merge key <<")
+    assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize("text", ["name: &a [*a]", "leaf: &a {leaf: *a}", "leaf: &a {<<: *a}"])

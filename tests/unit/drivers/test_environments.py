@@ -1,5 +1,6 @@
 """Engine environments: whole or not there at all. uv is played by a small script."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -190,6 +191,61 @@ def test_remove(store_with: Callable[..., EnvironmentStore]) -> None:
     store.remove("vllm-cpu")
     assert store.find("vllm-cpu") is None
     assert left_behind(store) == []
+
+
+@pytest.mark.parametrize("replaced", [False, True], ids=["removed", "replaced"])
+def test_a_removal_that_stops_half_way_leaves_no_half_installed(
+    store_with: Callable[..., EnvironmentStore],
+    monkeypatch: pytest.MonkeyPatch,
+    replaced: bool,
+) -> None:
+    store = store_with()
+    old = Path(store.install(SMALL, quiet).folder)
+    (old / "old").touch()
+
+    def stop(*_arguments: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sparkwell.drivers.environments.shutil.rmtree", stop)
+    with pytest.raises(KeyboardInterrupt):
+        store.install(SMALL, quiet) if replaced else store.remove("vllm-cpu")
+    monkeypatch.undo()
+    found = [entry.name for entry in store.installed()]
+    assert found == (["vllm-cpu"] if replaced else [])
+    assert not (old / "old").exists()
+    store.install(SMALL, quiet)
+    assert left_behind(store) == ["vllm-cpu"]
+
+
+@pytest.mark.parametrize("file", ["requirements.txt", "sparkwell-engine.json"])
+def test_a_disk_that_fills_up_later_is_said(
+    store_with: Callable[..., EnvironmentStore], monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    store = store_with()
+    write_text = Path.write_text
+
+    def full(path: Path, text: str, encoding: str | None = None) -> int:
+        if path.name == file:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write_text(path, text, encoding=encoding)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(EnvironmentFault, match="No space left on device") as caught:
+        store.install(SMALL, quiet)
+    assert "vllm-cpu" in caught.value.message
+    assert str(store.root) in caught.value.message
+    assert "space" in (caught.value.hint or "")
+    assert left_behind(store) == []
+
+
+def test_a_folder_that_cannot_be_made_is_said(
+    store_with: Callable[..., EnvironmentStore], tmp_path: Path
+) -> None:
+    store = store_with()
+    (tmp_path / "file").touch()
+    store.root = tmp_path / "file" / "engines"
+    with pytest.raises(EnvironmentFault, match=r"vllm-cpu cannot be written: .*file"):
+        store.install(SMALL, quiet)
 
 
 def test_a_marker_that_cannot_be_read_counts_as_not_installed(

@@ -109,6 +109,27 @@ def test_what_is_sparkwells_own_is_refused_with_a_reason(name: str) -> None:
     assert name not in FLAGS
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ssl-keyfile=/k.pem",
+        "ssl-certfile=/c.pem",
+        "ssl-ca-certs=/ca.pem",
+        "ssl-cert-reqs=2",
+        "config=/other.yaml",
+        "middleware=my.Auth",
+        "headless",
+        "grpc",
+        "tokens-only",
+        "data-parallel-multi-port-external-lb",
+        "data-parallel-supervisor-port=9000",
+    ],
+)
+def test_what_would_shut_the_gateway_out_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"cannot be set: .*(gateway|checks)"):
+        parse_flag(text)
+
+
 def test_all_flags_are_checked_and_where_is_said() -> None:
     flags: dict[str, FlagValue] = {"max_num_seqs": 8, "enforce_eager": True}
     assert check_flags(flags) == flags

@@ -94,6 +94,7 @@ _TABLE = (
 )
 FLAGS: Mapping[str, Flag] = {flag.name: flag for flag in _TABLE}
 
+_NO_TLS = "the gateway speaks plain HTTP to the engine, over a socket of this machine"
 OWNED: Mapping[str, str] = {
     "model": "the recipe says which model is served",
     "served_model_name": "the recipe's name and repository id are the served names",
@@ -102,6 +103,17 @@ OWNED: Mapping[str, str] = {
     "uds": "the driver chooses the engine's socket",
     "api_key": "only the gateway talks to the engine",
     "root_path": "paths are the gateway's",
+    "config": "a file of flags would go past these checks; sparkwell.yaml takes flags one by one",
+    "headless": "an engine without an HTTP server cannot be asked by the gateway",
+    "grpc": "the gateway speaks HTTP to the engine",
+    "tokens_only": "the gateway needs the engine's endpoints for text",
+    "middleware": "the engine has to answer the gateway's requests as they are",
+    "ssl_keyfile": _NO_TLS,
+    "ssl_certfile": _NO_TLS,
+    "ssl_ca_certs": _NO_TLS,
+    "ssl_cert_reqs": _NO_TLS,
+    "data_parallel_multi_port_external_lb": "the gateway knows one address of the engine",
+    "data_parallel_supervisor_port": "the gateway knows one address of the engine",
 }
 
 

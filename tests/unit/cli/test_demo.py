@@ -1,0 +1,111 @@
+"""The demo's question: an answer is printed as it comes, and anything else is an error."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+
+from sparkwell.cli import demo
+from sparkwell.core.errors import EnvironmentFault
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def gateway(handler: Handler) -> AsyncIterator[str]:
+    """A gateway that answers as ``handler`` does; its address."""
+    application = web.Application()
+    application.router.add_post("/v1/chat/completions", handler)
+    runner = web.AppRunner(application)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+def events(*data: object) -> Handler:
+    """Answers with a stream of these events."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        for event in data:
+            text = event if isinstance(event, str) else json.dumps(event)
+            await response.write(f"data: {text}\n\n".encode())
+        return response
+
+    return answer
+
+
+def delta(**fields: str) -> dict[str, object]:
+    return {"choices": [{"delta": fields}]}
+
+
+async def refusal(handler: Handler) -> str:
+    async with gateway(handler) as url:
+        with pytest.raises(EnvironmentFault) as caught:
+            await demo._ask(url, "demo-qwen3")
+    assert "sparkwell logs demo-qwen3" in (caught.value.hint or "")
+    return caught.value.message
+
+
+@pytest.mark.parametrize("field", ["content", "reasoning_content", "reasoning"])
+async def test_an_answer_is_printed(field: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parts = [delta(role="assistant"), delta(**{field: "A "}), delta(**{field: "cache."})]
+    async with gateway(events(*parts, {"choices": []}, "[DONE]")) as url:
+        await demo._ask(url, "demo-qwen3")
+    assert capsys.readouterr().out == "A cache.\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"error": {"message": "demo-qwen3 is stopping."}}', "demo-qwen3 is stopping."),
+        ("<html>", "HTTP status 503."),
+        ('{"error": "x"}', "HTTP status 503."),
+    ],
+)
+async def test_a_refusal_is_told_in_its_own_words(body: str, said: str) -> None:
+    async def refuse(_request: web.Request) -> web.Response:
+        return web.Response(status=503, text=body)
+
+    assert await refusal(refuse) == f"demo-qwen3 runs, but did not answer: {said}"
+
+
+async def test_an_error_in_the_stream_is_told() -> None:
+    broken = events(delta(content="A "), {"error": {"message": "the engine died"}})
+    assert "did not answer: the engine died." in await refusal(broken)
+
+
+@pytest.mark.parametrize("data", [(), ("[DONE]",), (delta(role="assistant"), "[DONE]")])
+async def test_an_answer_without_text_is_none(data: tuple[object, ...]) -> None:
+    assert "the answer has no text" in await refusal(events(*data))
+
+
+@pytest.mark.parametrize("data", ["{no json", "[1]", '{"choices": 5}', '{"choices": [7]}'])
+async def test_an_answer_that_cannot_be_read_is_told(data: str) -> None:
+    assert "did not answer" in await refusal(events(data))
+
+
+async def test_a_connection_that_breaks_is_told() -> None:
+    async def broken(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.abort()
+        return web.Response()
+
+    assert "demo-qwen3 runs, but did not answer" in await refusal(broken)
+
+
+async def test_silence_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent(_request: web.Request) -> web.Response:
+        await asyncio.sleep(1)
+        return web.Response()
+
+    monkeypatch.setattr(demo, "SILENCE_S", 0.1)
+    assert "not a word for 0.1 s" in await refusal(silent)

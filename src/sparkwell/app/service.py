@@ -74,6 +74,15 @@ class ModelService:
             return Availability(None, environment, missing, remedy)
         return Availability(checkpoint, environment)
 
+    def must_be_startable(self, recipe: Recipe) -> tuple[Path, Installed]:
+        """The checkpoint and the environment; raises EnvironmentFault that says what lacks."""
+        found = self.availability(recipe)
+        if found.checkpoint is None or found.environment is None:
+            raise EnvironmentFault(
+                f"{recipe.name} cannot be started: {found.missing}", hint=found.remedy
+            )
+        return found.checkpoint, found.environment
+
     def launch_spec(
         self,
         recipe: Recipe,
@@ -82,21 +91,17 @@ class ModelService:
         overrides: Mapping[str, FlagValue],
     ) -> LaunchSpec:
         """How to launch a model. Raises EnvironmentFault when something is not here."""
-        found = self.availability(recipe)
-        if found.checkpoint is None or found.environment is None:
-            raise EnvironmentFault(
-                f"{recipe.name} cannot be started: {found.missing}", hint=found.remedy
-            )
+        checkpoint, environment = self.must_be_startable(recipe)
         request = LaunchRequest(
             recipe=recipe,
             instance=instance,
             endpoint=endpoint,
-            model=str(found.checkpoint),
-            python=found.environment.python,
-            version=found.environment.version,
-            device=found.environment.device,
+            model=str(checkpoint),
+            python=environment.python,
+            version=environment.version,
+            device=environment.device,
             cache=str(self.paths.cache),
-            libraries=library_path(found.environment.libraries, self._environ),
+            libraries=library_path(environment.libraries, self._environ),
             overrides={**self._host_flags(recipe), **overrides},
         )
         return render(request)

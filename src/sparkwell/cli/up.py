@@ -61,11 +61,7 @@ def check_request(context: Context, model: str, flags: tuple[str, ...]) -> None:
     """Refuse what can be seen to be wrong here, before a daemon is started for it."""
     recipe = context.catalog.get(model)
     check_flags(dict(parse_flag(flag) for flag in flags))
-    found = context.models.availability(recipe)
-    if not found.startable:
-        raise EnvironmentFault(
-            f"{recipe.name} cannot be started: {found.missing}", hint=found.remedy
-        )
+    context.models.must_be_startable(recipe)
 
 
 async def bring_up(

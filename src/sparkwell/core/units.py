@@ -1,19 +1,12 @@
 """Bytes and seconds, as people read them.
 
-Memory is said in GiB (2^30) because that is what vLLM logs; files and downloads in GB (10^9)
-because that is what the Hub shows.
+Memory counts in GiB (2^30), as vLLM logs it; files and downloads in GB (10^9), as the Hub shows
+them.
 """
 
-KIB = 1024
-MIB = 1024**2
 GIB = 1024**3
 GB = 10**9
 MB = 10**6
-
-
-def gib(count: float, digits: int = 2) -> str:
-    """Format a byte count as GiB: ``gib(2**30) == "1.00 GiB"``."""
-    return f"{count / GIB:.{digits}f} GiB"
 
 
 def file_size(count: float) -> str:

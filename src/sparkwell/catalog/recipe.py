@@ -13,6 +13,18 @@ Revision = Annotated[str, StringConstraints(pattern=r"^[\w-]+(\.[\w-]+)*$", max_
 Folder = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*(/[a-z0-9][a-z0-9_-]*)*$")]
 Sentence = Annotated[str, StringConstraints(min_length=3, strip_whitespace=True)]
 FlagValue = bool | int | float | str
+Method = Literal[
+    "none",
+    "fp8",
+    "modelopt",
+    "awq",
+    "gptq",
+    "compressed-tensors",
+    "nvfp4",
+    "mxfp4",
+    "bitsandbytes",
+    "gguf",
+]
 
 
 class Part(BaseModel):
@@ -33,15 +45,19 @@ class Quantization(Part):
     """How the checkpoint stores its weights.
 
     ``unquantized`` names the tensors that stay in ``dtype``; ``block`` is the shape of a block
-    that shares a scale, or None for one scale per tensor; ``group_size`` is AWQ's.
+    that shares a scale, ``group_size`` how many inputs of one output share one, ``per_channel``
+    says that an output has one; with none of them a tensor has one. ``kv_cache_dtype`` is what
+    the checkpoint declares for its KV cache; None where it declares nothing.
     """
 
-    method: Literal["none", "fp8", "modelopt", "awq"]
+    method: Method
     dtype: Literal["bfloat16", "float16"] = "bfloat16"
-    weight_bits: Literal[4, 8, 16]
+    weight_bits: Literal[1, 2, 3, 4, 5, 6, 8, 16, 32]
     activation: Literal["dynamic", "static"] | None = None
     block: tuple[PositiveInt, PositiveInt] | None = None
     group_size: PositiveInt | None = None
+    per_channel: bool = False
+    kv_cache_dtype: Literal["fp8"] | None = None
     unquantized: tuple[str, ...] = ()
     notes: Sentence | None = None
 

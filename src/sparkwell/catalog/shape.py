@@ -4,17 +4,35 @@ Field names are those of a Hugging Face config.json, so that a shape and a confi
 side by side.
 """
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
 
 class MixtureOfExperts(BaseModel):
-    """The expert layers of a sparse model; every layer has them, none is shared."""
+    """The expert layers of a sparse model.
+
+    ``dense_layers`` counts the layers that have an ordinary MLP instead of experts;
+    ``shared_expert_intermediate_size`` is the width of what every token passes beside its
+    experts, all shared experts of a layer together, or None.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     num_experts: PositiveInt
     num_experts_per_tok: PositiveInt
     moe_intermediate_size: PositiveInt
+    dense_layers: NonNegativeInt = 0
+    shared_expert_intermediate_size: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _chooses_among_what_is_there(self) -> "MixtureOfExperts":
+        if self.num_experts_per_tok > self.num_experts:
+            raise ValueError(
+                f"num_experts_per_tok ({self.num_experts_per_tok}) must not exceed "
+                f"num_experts ({self.num_experts})"
+            )
+        return self
 
 
 class ModelShape(BaseModel):
@@ -22,7 +40,9 @@ class ModelShape(BaseModel):
 
     Sizes are counts of elements or layers; ``max_position_embeddings`` is what config.json
     says, ``native_context`` what the model was trained for, ``extended_context`` what its
-    makers allow by scaling the rotary positions; all three are tokens.
+    makers allow by scaling the rotary positions; all three are tokens. ``sliding_layers`` of the
+    layers keep only the last ``sliding_window`` tokens. ``attention_bias`` names the projections
+    that have a bias; ``norms_per_layer`` counts those of the hidden size.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,6 +63,26 @@ class ModelShape(BaseModel):
     qk_norm: bool = False
     rope_theta: float = Field(default=10_000.0, gt=0)
     moe: MixtureOfExperts | None = None
+    sliding_window: PositiveInt | None = None
+    sliding_layers: NonNegativeInt = 0
+    attention_bias: Literal["qkv", "qkvo"] | None = None
+    norms_per_layer: PositiveInt = 2
+
+    @model_validator(mode="after")
+    def _layers_add_up(self) -> "ModelShape":
+        if self.sliding_layers > self.num_hidden_layers:
+            raise ValueError(
+                f"sliding_layers ({self.sliding_layers}) must not exceed "
+                f"num_hidden_layers ({self.num_hidden_layers})"
+            )
+        if (self.sliding_window is None) != (self.sliding_layers == 0):
+            raise ValueError("sliding_window and sliding_layers belong together: set both or none")
+        if self.moe and self.moe.dense_layers >= self.num_hidden_layers:
+            raise ValueError(
+                f"moe.dense_layers ({self.moe.dense_layers}) must be fewer than "
+                f"num_hidden_layers ({self.num_hidden_layers})"
+            )
+        return self
 
     @model_validator(mode="after")
     def _heads_divide(self) -> "ModelShape":
@@ -75,14 +115,44 @@ class ModelShape(BaseModel):
         return 3 * self.hidden_size * width
 
     @property
+    def dense_layers(self) -> int:
+        """Layers with an ordinary MLP: all of them in a model without experts."""
+        return self.moe.dense_layers if self.moe else self.num_hidden_layers
+
+    @property
+    def expert_layers(self) -> int:
+        """Layers with experts; none in a dense model."""
+        return self.num_hidden_layers - self.dense_layers
+
+    @property
+    def dense_parameters(self) -> int:
+        """Weights of the ordinary SwiGLU block of one layer."""
+        return 3 * self.hidden_size * self.intermediate_size
+
+    @property
+    def shared_parameters(self) -> int:
+        """Weights of what each token passes beside its experts, in one layer."""
+        width = self.moe.shared_expert_intermediate_size if self.moe else None
+        return 3 * self.hidden_size * (width or 0)
+
+    @property
+    def bias_parameters(self) -> int:
+        """Biases of one layer's attention projections."""
+        if self.attention_bias is None:
+            return 0
+        output = self.hidden_size if self.attention_bias == "qkvo" else 0
+        return self.query_size + 2 * self.key_value_size + output
+
+    @property
     def router_parameters(self) -> int:
         """Weights of one layer's expert router; none in a dense model."""
         return self.hidden_size * self.moe.num_experts if self.moe else 0
 
     @property
     def norm_parameters(self) -> int:
-        """Weights of all normalizations: two a layer, one at the end, and q/k norms."""
-        per_layer = 2 * self.hidden_size + (2 * self.head_dim if self.qk_norm else 0)
+        """Weights of all normalizations: those of each layer, one at the end, and q/k norms."""
+        heads = 2 * self.head_dim if self.qk_norm else 0
+        per_layer = self.norms_per_layer * self.hidden_size + heads
         return self.num_hidden_layers * per_layer + self.hidden_size
 
     @property
@@ -93,16 +163,18 @@ class ModelShape(BaseModel):
     @property
     def linear_parameters(self) -> int:
         """Weights that quantization shrinks: projections and (expert) MLPs of all layers."""
-        experts = self.moe.num_experts if self.moe else 1
-        return self.num_hidden_layers * (
-            self.attention_parameters + experts * self.expert_parameters
-        )
+        experts = self.moe.num_experts if self.moe else 0
+        sparse = experts * self.expert_parameters + self.shared_parameters
+        mlps = self.dense_layers * self.dense_parameters + self.expert_layers * sparse
+        return self.num_hidden_layers * self.attention_parameters + mlps
 
     @property
     def total_parameters(self) -> int:
         """All weights."""
-        routers = self.num_hidden_layers * self.router_parameters
-        return self.linear_parameters + routers + self.norm_parameters + self.embedding_parameters
+        routers = self.expert_layers * self.router_parameters
+        biases = self.num_hidden_layers * self.bias_parameters
+        rest = routers + biases + self.norm_parameters + self.embedding_parameters
+        return self.linear_parameters + rest
 
     @property
     def active_parameters(self) -> int:
@@ -110,4 +182,4 @@ class ModelShape(BaseModel):
         if self.moe is None:
             return self.total_parameters
         idle = self.moe.num_experts - self.moe.num_experts_per_tok
-        return self.total_parameters - self.num_hidden_layers * idle * self.expert_parameters
+        return self.total_parameters - self.expert_layers * idle * self.expert_parameters

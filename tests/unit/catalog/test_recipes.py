@@ -1,12 +1,12 @@
 """What the shipped recipes say, against the shape, the guides and the facts."""
 
 from collections.abc import Iterator
-from math import ceil
 
 import pytest
 
-from sparkwell.catalog import Catalog, ModelShape, Recipe, load_catalog
+from sparkwell.catalog import Catalog, Recipe, load_catalog
 from sparkwell.catalog.catalog import SHIPPED
+from sparkwell.catalog.weights import checkpoint_bytes
 from sparkwell.core.units import GB, GIB
 
 CATALOG: Catalog = load_catalog()
@@ -73,52 +73,6 @@ SPARK_BYTES = 119.67 * GIB
 OVERHEAD_BYTES = 6.5 * GIB
 
 
-def linears(shape: ModelShape) -> list[tuple[int, int]]:
-    """Outputs and inputs of each linear layer of the model, in the order of one layer."""
-    hidden, query = shape.hidden_size, shape.num_attention_heads * shape.head_dim
-    key = shape.num_key_value_heads * shape.head_dim
-    experts = shape.moe.num_experts if shape.moe else 1
-    width = shape.moe.moe_intermediate_size if shape.moe else shape.intermediate_size
-    attention = [(query, hidden), (key, hidden), (key, hidden), (hidden, query)]
-    mlp = [(width, hidden), (width, hidden), (hidden, width)]
-    return shape.num_hidden_layers * (attention + experts * mlp)
-
-
-def others(shape: ModelShape) -> int:
-    """Weights that are in no linear layer: vocabulary, norms, routers."""
-    vocabulary = (1 if shape.tie_word_embeddings else 2) * shape.vocab_size * shape.hidden_size
-    norms = 2 * shape.hidden_size + (2 * shape.head_dim if shape.qk_norm else 0)
-    router = shape.hidden_size * shape.moe.num_experts if shape.moe else 0
-    return vocabulary + shape.num_hidden_layers * (norms + router) + shape.hidden_size
-
-
-def linear_bytes(recipe: Recipe, outputs: int, inputs: int) -> int:
-    how = recipe.quantization
-    match how.method:
-        case "none":
-            return 2 * outputs * inputs
-        case "awq":
-            assert how.group_size
-            assert inputs % how.group_size == 0
-            assert outputs % 8 == 0
-            groups = inputs // how.group_size
-            return outputs * inputs // 2 + groups * (2 * outputs + outputs // 2)
-        case "fp8" | "modelopt":
-            if how.block is None:
-                return outputs * inputs + 2 * 4  # weight_scale, input_scale
-            high, wide = how.block
-            return outputs * inputs + 2 * ceil(outputs / high) * ceil(inputs / wide)
-
-
-def checkpoint_bytes(recipe: Recipe) -> int:
-    """The sum of the tensors, tensor by tensor, from nothing but the sizes in the recipe."""
-    shape = recipe.architecture
-    total = 2 * others(shape) + sum(linear_bytes(recipe, *size) for size in linears(shape))
-    if recipe.quantization.method == "modelopt":
-        total += shape.num_hidden_layers * 2 * 4  # k_scale, v_scale
-    return total
-
-
 def texts(recipe: Recipe) -> Iterator[str]:
     yield from (recipe.title, recipe.summary, *recipe.use_for, *recipe.not_for)
     for source in recipe.sources:
@@ -147,9 +101,9 @@ def test_names_and_repositories_resolve_in_any_case(name: str, repo: str) -> Non
         assert CATALOG.get(said).name == name
 
 
-@every_recipe
+@pytest.mark.parametrize("recipe", CATALOG.recipes, ids=by_name)
 def test_weights_follow_from_the_shape(recipe: Recipe) -> None:
-    assert recipe.weights_bytes == checkpoint_bytes(recipe)
+    assert recipe.weights_bytes == checkpoint_bytes(recipe.architecture, recipe.quantization)
 
 
 @every_recipe

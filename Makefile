@@ -52,8 +52,9 @@ lint: .venv/.dev types  ## ruff, import contracts, types
 check-pins: $(UV)  ## prove that the pins install on x86-64 and Arm, Python 3.11 to 3.13
 	$(PYTHON) tools/check_pins.py
 
-docs: .venv/.dev  ## write docs/commands.md, settings.md and recipes.md from the code
+docs: .venv/.dev  ## write the generated pages in docs/ from the code
 	$(BIN)/python tools/command_docs.py
+	$(BIN)/python tools/flag_docs.py
 
 types: .venv/.dev  ## mypy --strict
 	$(BIN)/mypy

@@ -14,7 +14,7 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     *sorted(DOCS.rglob("*.md")),
 ]
-GENERATED = {DOCS / "commands.md", DOCS / "settings.md", DOCS / "recipes.md"}
+GENERATED = {DOCS / f"{name}.md" for name in ("commands", "settings", "recipes", "flags")}
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _SPAN = re.compile(r"`([^`]+)`")

@@ -22,6 +22,8 @@ COMMANDS = {
     "status": "Show the daemon, the model and how far it is.",
     "logs": "Show an engine's log.",
     "models": "List the models that can be served.",
+    "hardware": "Show this machine, or one that is described.",
+    "flags": "Explain the flags that an engine takes.",
     "serve": "Run the daemon in the foreground.",
     "engine": "Install, list and remove engines.",
     "config": "Show the settings, an example file, or the schema.",

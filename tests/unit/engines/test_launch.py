@@ -112,7 +112,7 @@ def test_false_is_said_as_no() -> None:
 
 
 def test_a_wrong_flag_names_the_recipe() -> None:
-    with pytest.raises(UsageError, match=r"^recipe demo-qwen3: vLLM has no flag 'max_len'\."):
+    with pytest.raises(UsageError, match=r"^recipe demo-qwen3: vLLM 0.32.0 has no flag 'max_len'\."):
         render(replace(CPU, overrides={"max_len": 1}))
 
 

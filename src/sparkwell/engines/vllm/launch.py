@@ -73,7 +73,7 @@ def _listen(endpoint: Endpoint) -> tuple[str, ...]:
 
 def _flags(request: LaunchRequest) -> dict[str, FlagValue]:
     chosen = {**request.recipe.serve.flags, **request.overrides}
-    return check_flags(chosen, where=f"recipe {request.recipe.name}")
+    return check_flags(chosen, where=f"recipe {request.recipe.name}", version=request.version)
 
 
 def _written(flags: Mapping[str, FlagValue]) -> tuple[str, ...]:

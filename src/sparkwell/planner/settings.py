@@ -1,0 +1,108 @@
+"""The flags that memory and speed depend on, resolved: a number where the user said nothing."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from sparkwell.catalog.described import Described
+from sparkwell.catalog.recipe import FlagValue
+from sparkwell.core.errors import UsageError
+from sparkwell.hardware.machine import Machine
+from sparkwell.planner.engine_rules import EngineRules
+
+CacheType = Literal["bf16", "fp8"]
+CACHE_BYTES: Mapping[CacheType, int] = {"bf16": 2, "fp8": 1}
+_CACHE_TYPES: Mapping[str, CacheType] = {
+    "bfloat16": "bf16",
+    "float16": "bf16",
+    "fp8": "fp8",
+    "fp8_e4m3": "fp8",
+    "fp8_e5m2": "fp8",
+    "fp8_inc": "fp8",
+}
+GB10 = (12, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a start is given, with the engine's defaults filled in.
+
+    ``utilization`` is a share of the memory (0 to 1). ``max_model_len`` and
+    ``max_num_batched_tokens`` are tokens, ``max_num_seqs`` sequences, ``block_tokens`` the KV
+    block. ``kv_cache_memory_bytes`` is None unless the user gave the KV cache in bytes.
+    ``native_len`` is what the model takes without scaled positions.
+    """
+
+    utilization: float
+    max_model_len: int
+    max_num_batched_tokens: int
+    max_num_seqs: int
+    cache_type: CacheType
+    block_tokens: int
+    native_len: int
+    kv_cache_memory_bytes: int | None = None
+    tensor_parallel: int = 1
+    pipeline_parallel: int = 1
+    eager: bool = False
+    sleep_mode: bool = False
+    dummy_weights: bool = False
+
+    @property
+    def rows(self) -> int:
+        """Sequences in the engine's trial run: no more than it has tokens."""
+        return min(self.max_num_batched_tokens, self.max_num_seqs)
+
+    @property
+    def gpus(self) -> int:
+        """Devices that share the model."""
+        return self.tensor_parallel * self.pipeline_parallel
+
+
+def resolve(
+    flags: Mapping[str, FlagValue], described: Described, machine: Machine, rules: EngineRules
+) -> Settings:
+    """The settings behind a set of flags; raises UsageError for a value that cannot be planned."""
+    batch = rules.defaults_for(machine.compute_capability == GB10, machine.total_bytes)
+    tokens = _number(flags, "max_num_batched_tokens", batch.batched_tokens)
+    given = flags.get("kv_cache_memory_bytes")
+    return Settings(
+        utilization=float(flags.get("gpu_memory_utilization", rules.default_utilization)),
+        max_model_len=_model_len(flags, described),
+        max_num_batched_tokens=tokens,
+        max_num_seqs=min(_number(flags, "max_num_seqs", batch.sequences), tokens),
+        cache_type=cache_type(flags.get("kv_cache_dtype", "auto"), described, rules),
+        block_tokens=_number(flags, "block_size", rules.block_tokens),
+        native_len=described.shape.max_position_embeddings,
+        kv_cache_memory_bytes=None if given is None else int(given),
+        tensor_parallel=_number(flags, "tensor_parallel_size", 1),
+        pipeline_parallel=_number(flags, "pipeline_parallel_size", 1),
+        eager=flags.get("enforce_eager") is True,
+        sleep_mode=flags.get("enable_sleep_mode") is True,
+        dummy_weights=flags.get("load_format") == "dummy",
+    )
+
+
+def cache_type(value: FlagValue, described: Described, rules: EngineRules) -> CacheType:
+    """How keys and values are stored; raises UsageError for a type that is not modelled."""
+    if value == "auto":
+        declared = described.quantization.kv_cache_dtype == "fp8"
+        return "fp8" if declared and rules.auto_kv_follows_checkpoint else "bf16"
+    found = _CACHE_TYPES.get(str(value))
+    if found is None:
+        raise UsageError(
+            f"The size of a KV cache of type {value!r} is not known.",
+            hint=f"Known are auto, {', '.join(_CACHE_TYPES)}.",
+        )
+    return found
+
+
+def _number(flags: Mapping[str, FlagValue], name: str, default: int) -> int:
+    value = flags.get(name)
+    return default if value is None else int(value)
+
+
+def _model_len(flags: Mapping[str, FlagValue], described: Described) -> int:
+    """The context; "auto" (and -1) begin at the model's own and are fitted later."""
+    value = flags.get("max_model_len")
+    own = described.shape.max_position_embeddings
+    return own if value in (None, "auto", -1) else int(value or own)

@@ -1,0 +1,264 @@
+"""Speed estimates: what must hold of every one, and of each part of them."""
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparkwell.catalog import load_catalog
+from sparkwell.catalog.described import Described, describe_recipe
+from sparkwell.hardware.description import find_machine
+from sparkwell.hardware.machine import Machine
+from sparkwell.planner.speed import (
+    Speed,
+    closed_loop_tokens_per_s,
+    concurrencies,
+    estimate_speed,
+    fitting,
+    model_on,
+)
+from sparkwell.planner.steps import exchange_s
+
+CATALOG = load_catalog()
+MODELS = {
+    name: describe_recipe(CATALOG.get(name))
+    for name in (
+        "qwen3-32b",
+        "qwen3-32b-fp8",
+        "qwen3-32b-awq",
+        "qwen3-30b-a3b-fp8",
+        "llama33-70b-fp8",
+        "demo-qwen3",
+    )
+}
+MACHINES = {
+    name: find_machine(name) for name in ("dgx-spark", "dgx-spark-x2", "h100-80gb", "h200-141gb")
+}
+SPARK = MACHINES["dgx-spark"]
+
+models = st.sampled_from(list(MODELS.values()))
+machines = st.sampled_from(list(MACHINES.values()))
+contexts = st.integers(1, 300_000)
+
+
+def kv_bytes(described: Described) -> int:
+    shape = described.shape
+    return 4 * shape.num_hidden_layers * shape.key_value_size
+
+
+def speed(
+    described: Described,
+    machine: Machine,
+    context: int = 1024,
+    *,
+    kv_cache_tokens: int | None = None,
+    max_num_seqs: int = 64,
+    prompt_tokens: int = 512,
+    devices: int | None = None,
+    kv: float | None = None,
+) -> Speed:
+    found = estimate_speed(
+        described,
+        machine,
+        kv_bytes_per_token=kv_bytes(described) if kv is None else kv,
+        kv_cache_tokens=kv_cache_tokens,
+        context=context,
+        prompt_tokens=prompt_tokens,
+        max_num_seqs=max_num_seqs,
+        max_num_batched_tokens=8192,
+        devices=devices,
+    )
+    assert found is not None
+    return found
+
+
+# ── what holds of every estimate ────────────────────────────────────────────────────────────
+
+
+@given(models, machines, contexts, st.integers(1, 2048))
+def test_an_estimate_is_above_nothing_and_never_above_its_limit(
+    model: Described, machine: Machine, context: int, sequences: int
+) -> None:
+    found = speed(model, machine, context, max_num_seqs=sequences)
+    assert 0 < found.fraction_of_limit <= 1
+    assert found.ttft_s > found.prompt_tokens / found.prefill_tokens_per_s > 0
+    for each in found.batched:
+        assert 0 < each.tokens_per_s <= each.limit_tokens_per_s
+
+
+@given(models, machines, contexts, st.floats(1.0, 20.0))
+def test_more_bandwidth_is_never_slower(
+    model: Described, machine: Machine, context: int, factor: float
+) -> None:
+    bandwidth = machine.bandwidth_bytes_per_s or 0.0
+    faster = replace(machine, bandwidth_bytes_per_s=bandwidth * factor)
+    before, after = speed(model, machine, context), speed(model, faster, context)
+    assert after.single_tokens_per_s >= before.single_tokens_per_s
+    assert after.roofline_tokens_per_s >= before.roofline_tokens_per_s
+    assert after.ttft_s <= before.ttft_s
+
+
+@given(models, machines, contexts, st.integers(0, 100_000))
+def test_a_longer_context_is_never_faster(
+    model: Described, machine: Machine, context: int, more: int
+) -> None:
+    before, after = speed(model, machine, context), speed(model, machine, context + more)
+    assert after.single_tokens_per_s <= before.single_tokens_per_s
+    for short, long in zip(before.batched, after.batched, strict=True):
+        assert long.tokens_per_s <= short.tokens_per_s
+        assert long.limit_tokens_per_s <= short.limit_tokens_per_s
+
+
+@given(models, machines, contexts)
+def test_a_larger_batch_never_lowers_the_sum_or_its_limit(
+    model: Described, machine: Machine, context: int
+) -> None:
+    batched = speed(model, machine, context, max_num_seqs=512).batched
+    for smaller, larger in pairwise(batched):
+        assert larger.limit_tokens_per_s >= smaller.limit_tokens_per_s * (1 - 1e-12)
+        assert larger.tokens_per_s >= smaller.tokens_per_s * (1 - 1e-12)
+
+
+@given(models, machines, st.integers(1, 100_000), st.integers(1, 100_000))
+def test_a_longer_prompt_waits_longer(
+    model: Described, machine: Machine, prompt: int, more: int
+) -> None:
+    short = speed(model, machine, prompt_tokens=prompt)
+    long = speed(model, machine, prompt_tokens=prompt + more)
+    assert long.ttft_s >= short.ttft_s
+
+
+@given(models, contexts)
+def test_a_smaller_kv_cache_entry_is_never_slower(model: Described, context: int) -> None:
+    wide = speed(model, SPARK, context)
+    narrow = speed(model, SPARK, context, kv=kv_bytes(model) / 2)
+    assert narrow.single_tokens_per_s >= wide.single_tokens_per_s
+
+
+# ── concurrency ─────────────────────────────────────────────────────────────────────────────
+
+
+@given(st.integers(0, 5000))
+def test_concurrencies_rise_in_powers_of_two_to_the_most(most: int) -> None:
+    found = concurrencies(most)
+    assert list(found) == sorted(set(found))
+    assert found == () if most == 0 else (found[0], found[-1]) == (1, most)
+    assert all(count.bit_count() == 1 for count in found[:-1])
+
+
+def test_the_kv_cache_limits_how_many_run_at_once() -> None:
+    assert fitting(64, 10_000, 1000) == 10
+    assert fitting(64, 10_000, 10_001) == 0
+    assert fitting(64, None, 10_001) == 64
+    found = speed(MODELS["qwen3-32b-fp8"], SPARK, 1000, kv_cache_tokens=10_500)
+    assert [each.concurrency for each in found.batched] == [1, 2, 4, 8, 10]
+
+
+def test_a_context_that_does_not_fit_has_no_batch() -> None:
+    assert speed(MODELS["qwen3-32b-fp8"], SPARK, 1000, kv_cache_tokens=999).batched == ()
+
+
+def test_prefill_takes_its_share_of_a_closed_loop() -> None:
+    model = model_on(MODELS["qwen3-32b-fp8"], SPARK, 262_144)
+    assert model is not None
+    rates = [
+        closed_loop_tokens_per_s(
+            model, concurrency=8, prompt_tokens=prompt, output_tokens=100, chunk_tokens=8192
+        )
+        for prompt in (10, 1000, 10_000)
+    ]
+    assert rates == sorted(rates, reverse=True)
+    assert rates[2] < rates[0] / 3
+
+
+# ── what binds, and what is not known ───────────────────────────────────────────────────────
+
+
+def test_without_a_bandwidth_there_is_no_estimate() -> None:
+    unknown = estimate_speed(
+        MODELS["demo-qwen3"],
+        find_machine("cpu"),
+        kv_bytes_per_token=64,
+        kv_cache_tokens=1000,
+        context=10,
+        prompt_tokens=10,
+        max_num_seqs=4,
+        max_num_batched_tokens=512,
+    )
+    assert unknown is None
+
+
+def test_one_stream_is_bound_by_bandwidth_and_many_short_ones_by_compute() -> None:
+    batched = speed(MODELS["qwen3-32b"], MACHINES["h100-80gb"], 1, max_num_seqs=1024).batched
+    assert batched[0].bound == "bandwidth"
+    assert batched[-1].bound == "compute"
+
+
+def test_unknown_arithmetic_leaves_the_bandwidth_alone() -> None:
+    blind = replace(SPARK, dense_flops={})
+    found = speed(MODELS["qwen3-32b"], blind, 1, max_num_seqs=1024)
+    assert {each.bound for each in found.batched} == {"bandwidth"}
+
+
+def test_fp8_weights_need_the_machines_fp8() -> None:
+    slow = replace(SPARK, dense_flops={"bf16": SPARK.dense_flops["bf16"]})
+    model = MODELS["qwen3-32b-fp8"]
+    assert speed(model, slow).ttft_s > speed(model, SPARK).ttft_s
+
+
+# ── the class and its source ────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("model", "machine", "kind", "measured"),
+    [
+        ("qwen3-32b-fp8", "dgx-spark", "8-bit weights on GB10", True),
+        ("qwen3-32b", "h100-80gb", "16-bit weights on Hopper", True),
+        ("qwen3-32b-awq", "h200-141gb", "4-bit weights on Hopper", True),
+        ("qwen3-32b-fp8", "dgx-spark-x2", "8-bit weights on GB10, 2 devices", False),
+    ],
+)
+def test_the_class_says_where_its_figures_come_from(
+    model: str, machine: str, kind: str, measured: bool
+) -> None:
+    found = speed(MODELS[model], MACHINES[machine]).efficiency
+    assert (found.kind, found.measured) == (kind, measured)
+    assert ("not measured on this machine" in found.source) is not measured
+
+
+def test_an_unknown_gpu_is_marked() -> None:
+    unknown = replace(MACHINES["h100-80gb"], compute_capability=(8, 0))
+    found = speed(MODELS["qwen3-32b-fp8"], unknown).efficiency
+    assert not found.measured
+    assert found.source.startswith("not measured on this machine")
+
+
+def test_a_cpu_with_a_known_bandwidth_is_estimated_and_marked() -> None:
+    host = replace(find_machine("cpu"), bandwidth_bytes_per_s=20e9)
+    found = speed(MODELS["demo-qwen3"], host)
+    assert not found.efficiency.measured
+    assert 100 < found.single_tokens_per_s < 200  # the fixed step of 5.2 ms
+
+
+# ── several devices ─────────────────────────────────────────────────────────────────────────
+
+
+def test_devices_share_the_bytes_and_pay_for_the_exchange() -> None:
+    model, pair = MODELS["qwen3-32b-fp8"], MACHINES["dgx-spark-x2"]
+    one, two = speed(model, pair, devices=1), speed(model, pair)
+    assert two.roofline_tokens_per_s == pytest.approx(2 * one.roofline_tokens_per_s)
+    assert one.single_tokens_per_s < two.single_tokens_per_s < 2 * one.single_tokens_per_s
+    assert one.single_tokens_per_s == speed(model, SPARK).single_tokens_per_s
+
+
+def test_the_exchange_is_two_all_reduces_a_layer() -> None:
+    described, pair = MODELS["qwen3-32b-fp8"], MACHINES["dgx-spark-x2"]
+    model = model_on(described, pair, 262_144)
+    assert model is not None
+    reduces = 2 * 64
+    sent = 1000 * 5120 * 2  # a ring of two sends each byte once
+    assert exchange_s(model, 1000) == pytest.approx(reduces * (50e-6 + sent / 25e9))
+    unknown = replace(model, machine=replace(pair, interconnect_bytes_per_s=None))
+    assert exchange_s(unknown, 1000) == pytest.approx(reduces * 50e-6)

@@ -48,6 +48,9 @@ class EngineRules:
     ``sleep_gains_kv``: with sleep mode the loader's freed scratch is not seen as free, and the KV
     cache becomes larger by it: measured 2.3 GiB for 9 GiB of weights, not computed.
 
+    ``fuses_quantization``: compiled code joins an activation with its quantization; the trial run
+    then holds both, and after compiling a second copy of the embedding.
+
     ``v2_default`` says for which models the second model runner is taken: none, those in
     ``v2_architectures`` (where they are not quantized), dense ones and those, or all. Where
     ``v2_counts_graphs`` is false that runner's graph estimate is 0.
@@ -82,6 +85,7 @@ class EngineRules:
     graph_step_above_256: int = 8
     graphs_take_batched_tokens: bool = False
     graphs_take_sequences: bool = False
+    fuses_quantization: bool = True
 
     def defaults_for(self, machine_is_gb10: bool, total_bytes: int) -> BatchDefaults:
         """Batched tokens and sequences of the API server on a GPU of ``total_bytes``.

@@ -12,7 +12,7 @@ from sparkwell.catalog.described import Described
 from sparkwell.hardware.machine import Machine
 from sparkwell.planner import kv, overhead, weights
 from sparkwell.planner.engine_rules import EngineRules
-from sparkwell.planner.overhead import MIB, Overhead, Trial
+from sparkwell.planner.overhead import DEFAULT, MIB, Coefficients, Overhead, Trial
 from sparkwell.planner.settings import CACHE_BYTES, GB10, Settings
 
 # What CUDA takes for a process before the engine's first measurement; outside of every budget
@@ -70,19 +70,21 @@ def plan_memory(
     calibration: Calibration | None = None,
     warm: bool = False,
     beside_bytes: int = 0,
+    coefficients: Coefficients = DEFAULT,
 ) -> Memory:
     """Divide one device's memory.
 
     ``beside_bytes`` is what other engines hold on the same device. ``warm`` means that the
-    compiled code of an earlier start is kept.
+    compiled code of an earlier start is kept. Other ``coefficients`` are for measuring the error.
     """
     total = machine.total_for(rules.version)
-    trial = Trial(described, settings, rules, warm=warm)
+    trial = Trial(described, settings, rules, warm=warm, coefficients=coefficients)
     parts = _overhead(trial, machine, total)
-    held_weights = (
-        calibration.weights_bytes if calibration else weights.held_bytes(described, settings)
-    )
-    lost = calibration.overhead_bytes if calibration else parts.total
+    if calibration is None:
+        held_weights = weights.held_bytes(described, settings, coefficients)
+        lost = parts.total
+    else:
+        held_weights, lost = calibration.weights_bytes, calibration.overhead_bytes
     given = settings.kv_cache_memory_bytes
     budget = ceil(total * settings.utilization) if given is None else held_weights + lost + given
     cache = budget - held_weights - lost
@@ -90,7 +92,8 @@ def plan_memory(
     per_token = max(1, per_token // _cache_shares(described, settings))
     blocks = kv.whole_blocks(cache, per_token, settings.block_tokens)
     outside = _outside(trial, machine)
-    held = held_weights + parts.held + max(0, cache) + outside
+    # What was measured of the overhead is held too; pages are given back, hidden memory is not free.
+    held = held_weights + lost - parts.total + parts.held + max(0, cache) + outside
     return Memory(
         total=total,
         budget=budget,
@@ -119,8 +122,9 @@ def _cache_shares(described: Described, settings: Settings) -> int:
 
 
 def _overhead(trial: Trial, machine: Machine, total: int) -> Overhead:
-    c = trial.coefficients
-    unified = machine.unified and machine.device == "cuda"
+    c, unified = trial.coefficients, machine.unified
+    if machine.device == "cpu":
+        return Overhead(overhead.activation_peak(trial), kernels=0, host=c.cpu_host_bytes)
     counts_pages = unified and trial.rules.free_memory == "cuda"
     return Overhead(
         activations=overhead.activation_peak(trial),

@@ -3,7 +3,7 @@
 vLLM runs the model once with ``max_num_batched_tokens`` tokens and one row of logits for each of
 ``max_num_seqs``, and takes the peak out of the budget, with what CUDA and Triton load and, for
 some versions and models, an estimate of the CUDA graphs. The terms follow the tensors that are
-alive at the peak; their counts were read off 38 starts of vLLM 0.25.0 (docs/accuracy.md).
+alive at the peak; their counts were read off starts of vLLM 0.25.0 (docs/accuracy.md).
 """
 
 from dataclasses import dataclass, fields
@@ -25,7 +25,8 @@ class Coefficients:
     intermediate size (gate, up and product), ``quantized_act`` beside it where the product is
     quantized with one scale a tensor, ``qkv`` of all heads. ``first_*``: the first run after
     compiling holds a second copy of the embedding. ``moe_*`` belong to experts. ``logits_v1``
-    and ``logits_v2`` are bytes for one logit. The others are bytes, or MiB where named so.
+    and ``logits_v2`` are bytes for one logit, ``marlin_weight`` what repacking for the Marlin
+    kernels adds to a weight, ``graph_mib`` MiB for one layer and batch size. The others are bytes.
     """
 
     hidden: float = 4.0
@@ -40,19 +41,21 @@ class Coefficients:
     eager_hidden: float = 4.0
     moe_workspace: float = 2.0
     moe_gathered: float = 2.0
-    moe_hidden: float = 6.5
-    logits_v1: float = 14.6
+    moe_hidden: float = 5.5
+    logits_v1: float = 14.0
     logits_v2: float = 6.0
     workspace_bytes: int = 32 * MIB
-    kernels_v1_bytes: int = 245 * MIB
+    sampler_v1_bytes: int = 78 * MIB
+    kernels_v1_bytes: int = 248 * MIB
     kernels_v2_bytes: int = 230 * MIB
     full_graph_splits: int = 128
-    piecewise_graph_mib: float = 0.135
-    full_graph_mib: float = 0.062
+    graph_mib: float = 0.19
     state_bytes_per_logit: float = 4.25
+    marlin_weight: float = 0.0118
     dummy_scratch: float = 4.0
     host_bytes: int = round(2.2 * GIB)
-    page_cache_share: float = 0.125
+    page_cache_share: float = 0.126
+    cpu_host_bytes: int = round(1.4 * GIB)
 
 
 DEFAULT = Coefficients()
@@ -118,6 +121,12 @@ class Trial:
         return counted and not self.settings.eager
 
     @property
+    def compiles_anew(self) -> bool:
+        """Whether the first run follows a compilation that holds more than a later one."""
+        kept = self.warm or not self.rules.fuses_quantization
+        return not (kept or self.settings.eager)
+
+    @property
     def one_scale(self) -> bool:
         """Whether activations are quantized with one scale a tensor (ModelOpt, static FP8)."""
         how = self.described.quantization
@@ -134,14 +143,15 @@ class Trial:
 
 def activation_peak(trial: Trial) -> int:
     """The trial run's peak in bytes: its largest moment, beside what experts keep all along."""
-    first = 0 if trial.warm or trial.settings.eager else _first_run(trial)
+    first = _first_run(trial) if trial.compiles_anew else 0
     return round(_moe_workspace(trial) + max(first, _layer(trial), _sampler(trial)))
 
 
 def graph_estimate(trial: Trial) -> int:
     """The engine's estimate of its CUDA graphs, in bytes: the largest, then each of the others.
 
-    The largest holds attention's partial results, 32 splits of 4 bytes a query element.
+    The largest holds attention's partial results, 32 splits of 4 bytes a query element. The
+    engine itself extrapolates from two graphs, read in steps of 2 MiB.
     """
     c, s, shape = trial.coefficients, trial.settings, trial.described.shape
     sizes = trial.rules.graph_sizes(s.max_num_seqs, s.max_num_batched_tokens)
@@ -149,8 +159,8 @@ def graph_estimate(trial: Trial) -> int:
     if not full:
         return 0
     largest = c.full_graph_splits * shape.query_size * full[-1] // s.tensor_parallel + 2 * MIB
-    piecewise = (len(sizes) - 1) * c.piecewise_graph_mib + (len(full) - 1) * c.full_graph_mib
-    return round(largest + piecewise * shape.num_hidden_layers * MIB)
+    others = (len(sizes) - 1) * c.graph_mib * shape.num_hidden_layers * MIB
+    return round(largest + others)
 
 
 def sampler_state(trial: Trial) -> int:
@@ -179,22 +189,30 @@ def _tokens(trial: Trial) -> int:
 
 
 def _first_run(trial: Trial) -> float:
+    """The first run after compiling; a mixture of experts showed no second embedding."""
     c, shape = trial.coefficients, trial.described.shape
+    if shape.moe:
+        return 0
     per_hidden = c.first_hidden_quantized if trial.one_scale else c.first_hidden
     copy = c.first_embedding * shape.vocab_size / trial.settings.tensor_parallel
     return (copy + per_hidden * _tokens(trial)) * shape.hidden_size
 
 
 def _layer(trial: Trial) -> float:
-    """The layer's widest point: gate, up and their product beside the residual."""
+    """The layer's widest point: gate, up and their product beside the residual.
+
+    For experts also the workspace of cuBLAS, which multiplies with the router.
+    """
     c, shape, shared = trial.coefficients, trial.described.shape, trial.settings.tensor_parallel
     hidden = _hidden_copies(trial) * shape.hidden_size
     if shape.moe:
         gathered = c.moe_gathered * shape.moe.num_experts_per_tok * shape.hidden_size
-        return _tokens(trial) * (gathered + c.moe_hidden * shape.hidden_size)
+        each = gathered + c.moe_hidden * shape.hidden_size
+        return _tokens(trial) * each + c.workspace_bytes
     width = shape.intermediate_size / shared
     if trial.one_scale:
-        return _tokens(trial) * (hidden + (c.gate_up_act + c.quantized_act) * width)
+        beside = c.quantized_act if trial.rules.fuses_quantization else 0
+        return _tokens(trial) * (hidden + (c.gate_up_act + beside) * width)
     heads = c.qkv * (shape.query_size + 2 * shape.key_value_size) / shared
     return _tokens(trial) * (hidden + c.gate_up_act * width + heads)
 
@@ -205,14 +223,16 @@ def _hidden_copies(trial: Trial) -> float:
     if trial.settings.eager:
         return c.hidden + c.eager_hidden
     kept = c.kept_hidden_quantized if trial.one_scale else c.kept_hidden
-    return c.hidden - kept if trial.warm else c.hidden
+    return c.hidden if trial.compiles_anew else c.hidden - kept
 
 
 def _sampler(trial: Trial) -> float:
     c, s, shape = trial.coefficients, trial.settings, trial.described.shape
-    per_logit = c.logits_v1 if trial.runner == "v1" else c.logits_v2
+    first = trial.runner == "v1"
+    per_logit = c.logits_v1 if first else c.logits_v2
     states = 2 * (_tokens(trial) + s.rows) * shape.hidden_size
-    return per_logit * s.rows * shape.vocab_size + states + c.workspace_bytes
+    fixed = c.workspace_bytes + (c.sampler_v1_bytes if first else 0)
+    return per_logit * s.rows * shape.vocab_size + states + fixed
 
 
 def _moe_workspace(trial: Trial) -> float:

@@ -21,6 +21,8 @@ _CACHE_TYPES: Mapping[str, CacheType] = {
     "fp8_inc": "fp8",
 }
 GB10 = (12, 1)
+# The KV cache of vLLM's CPU build has a size of its own, VLLM_CPU_KVCACHE_SPACE: what we set.
+CPU_CACHE = 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,6 @@ def resolve(
     """The settings behind a set of flags; raises UsageError for a value that cannot be planned."""
     batch = rules.defaults_for(machine.compute_capability == GB10, machine.total_bytes)
     tokens = _number(flags, "max_num_batched_tokens", batch.batched_tokens)
-    given = flags.get("kv_cache_memory_bytes")
     return Settings(
         utilization=float(flags.get("gpu_memory_utilization", rules.default_utilization)),
         max_model_len=_model_len(flags, described),
@@ -73,7 +74,7 @@ def resolve(
         cache_type=cache_type(flags.get("kv_cache_dtype", "auto"), described, rules),
         block_tokens=_number(flags, "block_size", rules.block_tokens),
         native_len=described.shape.max_position_embeddings,
-        kv_cache_memory_bytes=None if given is None else int(given),
+        kv_cache_memory_bytes=_given_cache(flags, machine),
         tensor_parallel=_number(flags, "tensor_parallel_size", 1),
         pipeline_parallel=_number(flags, "pipeline_parallel_size", 1),
         eager=flags.get("enforce_eager") is True,
@@ -99,6 +100,13 @@ def cache_type(value: FlagValue, described: Described, rules: EngineRules) -> Ca
 def _number(flags: Mapping[str, FlagValue], name: str, default: int) -> int:
     value = flags.get(name)
     return default if value is None else int(value)
+
+
+def _given_cache(flags: Mapping[str, FlagValue], machine: Machine) -> int | None:
+    given = flags.get("kv_cache_memory_bytes")
+    if given is None:
+        return CPU_CACHE if machine.device == "cpu" else None
+    return int(given)
 
 
 def _model_len(flags: Mapping[str, FlagValue], described: Described) -> int:

@@ -2,6 +2,7 @@
 
 from sparkwell.catalog.described import Described
 from sparkwell.catalog.packing import CannotCountError, Linear, packed
+from sparkwell.planner.overhead import DEFAULT, Coefficients
 from sparkwell.planner.settings import Settings
 
 MIB = 1024 * 1024
@@ -10,11 +11,11 @@ WORKSPACE_BYTES = 32 * MIB
 # Blocks above 20 MiB are not split while loading: PyTorch rounds them up to whole 2 MiB.
 _WHOLE_BYTES = 20 * MIB
 _STEP_BYTES = 2 * MIB
-# Repacking for the Marlin kernels, 12 % of a byte for ten weights; one model measured.
-_MARLIN_BYTES = 0.0125
 
 
-def held_bytes(described: Described, settings: Settings) -> int:
+def held_bytes(
+    described: Described, settings: Settings, coefficients: Coefficients = DEFAULT
+) -> int:
     """Bytes on one device: the parts, shared out, with what the allocator adds.
 
     Tensor parallelism divides the matrices and the vocabulary, pipeline parallelism the layers.
@@ -29,18 +30,22 @@ def held_bytes(described: Described, settings: Settings) -> int:
     )
     whole = parts.router_bytes + parts.norm_bytes
     by_layers = (shared / settings.tensor_parallel + whole) / settings.pipeline_parallel
-    return round(by_layers + parts.rotary_bytes + allocator_bytes(described, settings))
+    added = allocator_bytes(described, settings, coefficients)
+    return round(by_layers + parts.rotary_bytes + added)
 
 
-def allocator_bytes(described: Described, settings: Settings) -> int:
+def allocator_bytes(
+    described: Described, settings: Settings, coefficients: Coefficients = DEFAULT
+) -> int:
     """What the allocator and the kernels' own layout add; only the workspace where unknown."""
     try:
         rounded = sum(_rounding(each, described, settings) for each in _fused(described))
     except CannotCountError:
         rounded = 0
-    marlin = _MARLIN_BYTES if described.quantization.method in ("awq", "gptq") else 0.0
-    weights = described.shape.linear_parameters / settings.gpus
-    return WORKSPACE_BYTES + rounded // settings.pipeline_parallel + round(marlin * weights)
+    marlin = described.quantization.method in ("awq", "gptq")
+    repacked = coefficients.marlin_weight * described.shape.linear_parameters if marlin else 0
+    rounding = rounded // settings.pipeline_parallel
+    return WORKSPACE_BYTES + rounding + round(repacked / settings.gpus)
 
 
 def _fused(described: Described) -> list[Linear]:

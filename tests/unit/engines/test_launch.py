@@ -21,6 +21,7 @@ CPU = LaunchRequest(
     version="0.32.0",
     device="cpu",
     cache="/cache",
+    flags=CATALOG.get("demo-qwen3").serve.flags,
 )
 CUDA = LaunchRequest(
     recipe=CATALOG.get("qwen3-32b-fp8"),
@@ -31,6 +32,7 @@ CUDA = LaunchRequest(
     version="0.25.0",
     device="cuda",
     cache="/cache",
+    flags=CATALOG.get("qwen3-32b-fp8").serve.flags,
 )
 
 
@@ -95,16 +97,14 @@ def test_the_recipes_environment_wins() -> None:
     assert (env["NO_COLOR"], env["MORE"]) == ("0", "x")
 
 
-def test_overrides_win_and_are_not_said_twice() -> None:
-    argv = render(replace(CUDA, overrides={"max_model_len": 4096, "seed": 7})).argv
-    assert argv.count("--max-model-len") == 1
-    assert argv[argv.index("--max-model-len") + 1] == "4096"
-    assert argv[-2:] == ("--seed", "7")
+def test_the_given_flags_are_all_that_is_said() -> None:
+    argv = render(replace(CUDA, flags={"max_model_len": 4096, "seed": 7})).argv
+    assert argv[argv.index("--max-model-len") :] == ("--max-model-len", "4096", "--seed", "7")
+    assert "--max-num-seqs" not in argv
 
 
 def test_false_is_said_as_no() -> None:
-    overrides = {"enable_prefix_caching": False, "enforce_eager": True}
-    argv = render(replace(CUDA, overrides=overrides)).argv
+    argv = render(replace(CUDA, flags={"enable_prefix_caching": False, "enforce_eager": True})).argv
     assert "--no-enable-prefix-caching" in argv
     assert "--enable-prefix-caching" not in argv
     assert "False" not in argv
@@ -112,13 +112,15 @@ def test_false_is_said_as_no() -> None:
 
 
 def test_a_wrong_flag_names_the_recipe() -> None:
-    with pytest.raises(UsageError, match=r"^recipe demo-qwen3: vLLM 0.32.0 has no flag 'max_len'\."):
-        render(replace(CPU, overrides={"max_len": 1}))
+    with pytest.raises(
+        UsageError, match=r"^recipe demo-qwen3: vLLM 0.32.0 has no flag 'max_len'\."
+    ):
+        render(replace(CPU, flags={"max_len": 1}))
 
 
 def test_nobody_but_the_driver_says_where_to_listen() -> None:
     with pytest.raises(UsageError, match="The flag uds cannot be set"):
-        render(replace(CPU, overrides={"uds": "/elsewhere"}))
+        render(replace(CPU, flags={"uds": "/elsewhere"}))
 
 
 @pytest.mark.parametrize("name", CATALOG.names)

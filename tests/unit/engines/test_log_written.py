@@ -81,13 +81,19 @@ LINES: list[tuple[str, str, PhaseMark]] = [
     (
         "up to 0.12, cached",
         CORE_010 + "Directly load the compiled graph(s) for dynamic shape from the cache, took 1 s",
-        PhaseMark(Phase.COMPILE),
+        PhaseMark(Phase.COMPILE, None, (("compile_cache_s", 1.0),)),
     ),
     (
         "from 0.13, cached",
         CORE + "Directly load the compiled graph(s) for compile range (1, 8192) from the cache, "
         "took 1.997 s",
-        PhaseMark(Phase.COMPILE),
+        PhaseMark(Phase.COMPILE, None, (("compile_cache_s", 1.997),)),
+    ),
+    (
+        "0.33 cached, with a tag",
+        CORE + "[backbone] Directly load the compiled graph(s) for compile range (1, 8192) from "
+        "the cache, took 0.5 s",
+        PhaseMark(Phase.COMPILE, None, (("compile_cache_s", 0.5),)),
     ),
     (
         "up to 0.17.1",
@@ -109,6 +115,23 @@ LINES: list[tuple[str, str, PhaseMark]] = [
         "from 0.19 profile",
         CORE + "[backbone] Initial profiling/warmup run took 0.21 s",
         PhaseMark(Phase.PROFILE),
+    ),
+    (
+        "from 0.18 estimate",
+        CORE + "Estimated CUDA graph memory: 0.56 GiB total",
+        PhaseMark(Phase.PROFILE, None, (("graphs_estimated_gib", 0.56),)),
+    ),
+    (
+        "0.10.2 given cache",
+        CORE_010 + "Initial free memory 78.66 GiB, reserved 8.00GiB memory for KV Cache as "
+        "specified by kv_cache_memory_bytes config and skipped memory profiling.",
+        PhaseMark(Phase.PROFILE, None, (("kv_cache_gib", 8.0),)),
+    ),
+    (
+        "from 0.17 given cache",
+        CORE + "Initial free memory 78.66 GiB, reserved 8.0 GiB memory for KV Cache as "
+        "specified by kv_cache_memory_bytes config and skipped memory profiling.",
+        PhaseMark(Phase.PROFILE, None, (("kv_cache_gib", 8.0),)),
     ),
     (
         "up to 0.13 memory",

@@ -55,7 +55,7 @@ def test_the_one_that_was_measured_on_an_h100() -> None:
         ("sleep_gains_kv", "0.10.2", "0.11.0"),
         ("v2_counts_graphs", "0.28.0", "0.29.0"),
         ("very_large_batched_tokens", "0.27.1", "0.28.0"),
-        ("gb10_counts_as_small", "0.32.0", "0.33.0"),
+        ("fuses_quantization", "0.11.2", "0.12.0"),
         ("graph_step_above_256", "0.11.0", "0.11.1"),
     ],
 )
@@ -91,8 +91,8 @@ def test_what_is_no_version_is_refused() -> None:
 @pytest.mark.parametrize(
     ("rules", "gb10", "gib", "expected"),
     [
-        (OLD, True, 119.67, (8192, 1024)),
-        (MID, True, 121.69, (8192, 1024)),
+        (OLD, True, 119.67, (2048, 256)),
+        (MID, True, 121.69, (2048, 256)),
         (NEW, True, 121.69, (2048, 256)),
         (NEW, False, 79.18, (8192, 1024)),
         (NEW, False, 139.8, (8192, 1024)),

@@ -1,4 +1,4 @@
-"""vLLM's command line and environment: a recipe and a place to answer, rendered as a LaunchSpec."""
+"""vLLM's command line and environment: recipe, flags and a place to answer, as a LaunchSpec."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ class LaunchRequest:
 
     ``model`` is a folder with a checkpoint, or a repository id when ``offline`` is False.
     ``python`` is the interpreter of an engine environment; ``device`` is what its build of vLLM
-    runs on. ``overrides`` win over the recipe's flags. ``cache`` is the folder for what vLLM
+    runs on. ``flags`` are all that the engine is given. ``cache`` is the folder for what vLLM
     compiles, kept between starts: a second start is then several times faster. ``libraries`` is
     the search path for shared libraries that the system lacks, or empty.
     """
@@ -29,7 +29,7 @@ class LaunchRequest:
     device: str
     cache: str
     libraries: str = ""
-    overrides: Mapping[str, FlagValue] = field(default_factory=dict)
+    flags: Mapping[str, FlagValue] = field(default_factory=dict)
     offline: bool = True
 
 
@@ -72,8 +72,8 @@ def _listen(endpoint: Endpoint) -> tuple[str, ...]:
 
 
 def _flags(request: LaunchRequest) -> dict[str, FlagValue]:
-    chosen = {**request.recipe.serve.flags, **request.overrides}
-    return check_flags(chosen, where=f"recipe {request.recipe.name}", version=request.version)
+    where = f"recipe {request.recipe.name}"
+    return check_flags(request.flags, where=where, version=request.version)
 
 
 def _written(flags: Mapping[str, FlagValue]) -> tuple[str, ...]:

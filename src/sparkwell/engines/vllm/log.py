@@ -123,12 +123,23 @@ _ANCHORS = (
     Anchor("Starting torch.compile", _says(Phase.COMPILE)),
     Anchor("Warming up model for the compilation", _says(Phase.COMPILE)),  # the CPU build
     Anchor("Compiling a graph for", _says(Phase.COMPILE)),
-    Anchor("Directly load the compiled graph", _says(Phase.COMPILE)),
+    Anchor(
+        "Directly load the compiled graph",  # only where an earlier start compiled the same
+        _figures(Phase.COMPILE, None, r"cache, took (\d+\.?\d*) s", "compile_cache_s"),
+    ),
     Anchor(
         "torch.compile t",
         _figures(Phase.COMPILE, 1.0, r"torch\.compile (?:takes|took) (\d+\.?\d*) s", "compile_s"),
     ),
     Anchor("Initial profiling/warmup run took", _says(Phase.PROFILE)),
+    Anchor(
+        "Estimated CUDA graph memory",
+        _figures(Phase.PROFILE, None, r"memory: (\d+\.?\d*) GiB total", "graphs_estimated_gib"),
+    ),
+    Anchor(
+        "memory for KV Cache as specified by",  # --kv-cache-memory-bytes
+        _figures(Phase.PROFILE, None, r"reserved (\d+\.?\d*) ?GiB memory for", "kv_cache_gib"),
+    ),
     Anchor(
         "Available KV cache memory",
         _figures(Phase.PROFILE, None, r"memory: (\d+\.?\d*) GiB", "kv_cache_gib"),

@@ -43,7 +43,11 @@ _RESIDENT: Since[bool] = (("0.10.1.1", False), ("0.27.1", True))
 _SLEEP_GAINS: Since[bool] = (("0.10.1.1", False), ("0.11.0", True), ("0.27.1", False))
 # engine/arg_utils.py: get_batch_defaults.
 _VERY_LARGE: Since[int | None] = (("0.10.1.1", None), ("0.28.0", 16384))
-_GB10_SMALL: Since[bool] = (("0.10.1.1", False), ("0.33.0", True))
+# NVML does not tell the GB10's memory, so it counted as small long before 0.33 said so by name
+# (vLLM PR 57378, seen on a GB10).
+_GB10_SMALL: Since[bool] = (("0.10.1.1", True),)
+# config/vllm.py: pass_config of the optimization levels.
+_FUSES: Since[bool] = (("0.10.1.1", False), ("0.12.0", True))
 # transformers_utils/config.py: patch_rope_parameters.
 _ROPE_KEY: Since[str] = (("0.10.1.1", "rope_scaling"), ("0.12.0", "rope_parameters"))
 # config/vllm.py: _set_cudagraph_sizes.
@@ -126,6 +130,7 @@ def _memory_of(read: Version) -> dict[str, Any]:
         "sleep_gains_kv": _at(_SLEEP_GAINS, read),
         "very_large_batched_tokens": _at(_VERY_LARGE, read),
         "gb10_counts_as_small": _at(_GB10_SMALL, read),
+        "fuses_quantization": _at(_FUSES, read),
     }
 
 

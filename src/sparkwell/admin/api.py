@@ -30,8 +30,8 @@ class Control(Protocol):
         """What runs, and how far it is."""
         ...
 
-    def up(self, model: str, flags: Sequence[str]) -> Json:
-        """Begin to serve a model; returns at once."""
+    def up(self, model: str, flags: Sequence[str], *, profile: str | None, force: bool) -> Json:
+        """Begin to serve a model; returns at once. ``force`` starts also what does not fit."""
         ...
 
     async def down(self, model: str | None) -> Json:
@@ -58,10 +58,12 @@ class Body(BaseModel):
 
 
 class UpBody(Body):
-    """POST /admin/up."""
+    """POST /admin/up; ``force`` starts also what does not fit."""
 
     model: str
     flags: tuple[str, ...] = ()
+    profile: str | None = None
+    force: bool = False
 
 
 class ModelBody(Body):
@@ -102,7 +104,9 @@ class _Routes:
 
     async def up(self, request: web.Request) -> web.Response:
         body = await _body(request, UpBody)
-        return web.json_response(self._control.up(body.model, body.flags))
+        return web.json_response(
+            self._control.up(body.model, body.flags, profile=body.profile, force=body.force)
+        )
 
     async def down(self, request: web.Request) -> web.Response:
         body = await _body(request, ModelBody)

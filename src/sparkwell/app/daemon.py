@@ -17,13 +17,15 @@ from sparkwell.app.host import About, Host
 from sparkwell.app.listening import cut, listen_tcp, listen_unix, running
 from sparkwell.app.lock import held
 from sparkwell.app.paths import Paths
+from sparkwell.app.recording import Recorder
 from sparkwell.app.service import ModelService
 from sparkwell.catalog import Catalog
 from sparkwell.core.launch import LaunchSpec
 from sparkwell.drivers.process import ProcessDriver
 from sparkwell.engines.vllm import read_error, read_line
+from sparkwell.engines.vllm.metrics import read_metrics
 from sparkwell.gateway.app import Gateway
-from sparkwell.store import History, open_database
+from sparkwell.store import History, Starts, open_database
 from sparkwell.supervisor.actor import Supervisor
 from sparkwell.supervisor.journal import Journal
 from sparkwell.supervisor.start import StartWatch, Timeline
@@ -85,13 +87,20 @@ class Daemon:
             read_line,
             timeout_s=engines.start_timeout_s,
             canary_timeout_s=engines.canary_timeout_s,
+            read_metrics=read_metrics,
         )
 
         def finished(spec: LaunchSpec, timeline: Timeline) -> None:
             history.add(spec, timeline.durations, time.time())
 
         supervisor = Supervisor(
-            driver, journal, watch, new_id=new_id, read_error=read_error, finished=finished
+            driver,
+            journal,
+            watch,
+            new_id=new_id,
+            read_error=read_error,
+            finished=finished,
+            measured=Recorder(Starts(database), self._catalog),
         )
         models = ModelService(self._paths, self._settings, self._catalog)
         host = Host(about, models, driver, supervisor, journal, history, self._end)

@@ -11,6 +11,7 @@ from typing import Any
 import sparkwell
 from sparkwell.admin import API_VERSION
 from sparkwell.app.service import ModelService
+from sparkwell.app.starting import StartWish
 from sparkwell.catalog import Recipe
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import ConflictError, UsageError
@@ -28,7 +29,7 @@ from sparkwell.supervisor.journal import Journal
 
 logger = logging.getLogger(__name__)
 
-SET = "set"
+SET, PROFILE, FORCE = "set", "profile", "force"
 _HEALTH_STATES = {
     State.STARTING: "loading",
     State.READY: "ready",
@@ -126,19 +127,25 @@ class Host:
             "instances": [self._describe(instance)] if instance else [],
         }
 
-    def up(self, model: str, flags: Sequence[str]) -> Mapping[str, Any]:
-        """Begin to serve a model; returns at once."""
+    def up(
+        self, model: str, flags: Sequence[str], *, profile: str | None = None, force: bool = False
+    ) -> Mapping[str, Any]:
+        """Begin to serve a model; returns at once.
+
+        Raises ConflictError when it does not fit on this machine, unless it is forced.
+        """
         recipe = self._models.catalog.get(model)
-        overrides = dict(parse_flag(flag) for flag in flags)
+        wish = StartWish(dict(parse_flag(flag) for flag in flags), profile, force)
+        # Labels, so that `restart` knows them also after the daemon was replaced.
+        given = {SET: json.dumps(list(flags)), PROFILE: profile or "", FORCE: "1" if force else ""}
 
         def prepare(new: str) -> LaunchSpec:
-            endpoint = self._driver.endpoint(new)
-            spec = self._models.launch_spec(recipe, new, endpoint, overrides)
-            # A label, so that `restart` knows them also after the daemon was replaced.
-            return replace(spec, labels={**spec.labels, SET: json.dumps(list(flags))})
+            chosen = self._models.start_flags(recipe, wish)
+            spec = self._models.launch_spec(recipe, new, self._driver.endpoint(new), chosen)
+            return replace(spec, labels={**spec.labels, **given})
 
         before = self._supervisor.instance
-        self._refuse_other_flags(before, recipe, overrides)
+        self._refuse_other_flags(before, recipe, wish)
         self._prune()
         instance = self._supervisor.up(recipe.name, prepare)
         new = before is None or before.id != instance
@@ -155,12 +162,15 @@ class Host:
         """End what runs and serve it again with the same flags."""
         name = self._models.catalog.get(model).name if model else self._running_model()
         instance = self._supervisor.instance
-        flags = self._flags_of(instance) if instance and instance.model == name else []
+        same = instance if instance and instance.model == name else None
+        flags = self._flags_of(same) if same else []
+        profile = self._label(same, PROFILE) if same else ""
+        force = bool(self._label(same, FORCE)) if same else False
         # Looked at before what runs is stopped: else nothing would run in the end.
         self._models.must_be_startable(self._models.catalog.get(name))
-        if instance and instance.model == name and instance.holds_the_machine:
+        if same and same.holds_the_machine:
             await self._supervisor.down()
-        return self.up(name, flags)
+        return self.up(name, flags, profile=profile or None, force=force)
 
     def events(self, cursor: int) -> AsyncIterator[Event]:
         """Events newer than the cursor, as they come."""
@@ -237,13 +247,15 @@ class Host:
         }
 
     def _refuse_other_flags(
-        self, running: Instance | None, recipe: Recipe, wanted: Mapping[str, FlagValue]
+        self, running: Instance | None, recipe: Recipe, wish: StartWish
     ) -> None:
         """Flags that cannot be had must not be passed over in silence."""
-        if not wanted or running is None or running.model != recipe.name:
+        if running is None or running.model != recipe.name or not running.holds_the_machine:
             return
         now = dict(parse_flag(flag) for flag in self._flags_of(running))
-        if running.holds_the_machine and now != wanted:
+        others = bool(wish.flags) and now != wish.flags
+        other_profile = wish.profile is not None and wish.profile != self._label(running, PROFILE)
+        if others or other_profile:
             raise ConflictError(
                 f"{recipe.name} is {running.state} already, with other flags.",
                 hint="Run `sparkwell down`, then the same command again.",
@@ -258,9 +270,12 @@ class Host:
 
     def _flags_of(self, instance: Instance) -> list[str]:
         """What `up --set` gave this instance."""
-        spec = self._supervisor.spec(instance.id)
-        flags: list[str] = json.loads(spec.labels.get(SET, "[]")) if spec else []
+        flags: list[str] = json.loads(self._label(instance, SET) or "[]")
         return flags
+
+    def _label(self, instance: Instance, name: str) -> str:
+        spec = self._supervisor.spec(instance.id)
+        return spec.labels.get(name, "") if spec else ""
 
     def _expected(self, spec: LaunchSpec) -> Mapping[Any, float]:
         """What this machine has seen before; else what is known of first starts."""

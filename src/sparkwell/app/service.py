@@ -2,23 +2,24 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import sparkwell.catalog
 from sparkwell.app.config import Settings
+from sparkwell.app.models import check_models
 from sparkwell.app.paths import Paths
-from sparkwell.catalog import Catalog, Recipe, load_catalog
+from sparkwell.app.planning import Planning
+from sparkwell.app.starting import StartWish, start_flags
+from sparkwell.catalog import Catalog, Recipe
 from sparkwell.catalog.recipe import FlagValue
-from sparkwell.core.errors import DocumentError, EnvironmentFault, UnknownModelError
+from sparkwell.core.errors import EnvironmentFault
 from sparkwell.core.launch import Endpoint, LaunchSpec
 from sparkwell.drivers.environments import EnvironmentStore, Installed, library_path
 from sparkwell.drivers.hub import cache_folders, find_checkpoint, is_complete
-from sparkwell.engines.vllm import LaunchRequest, check_flags, render
+from sparkwell.engines.vllm import LaunchRequest, render
 
 PACKAGE_MODELS = Path(sparkwell.catalog.__file__).parent
-HostFlags = dict[str, dict[str, FlagValue]]
-"""The flags that this host changes, by recipe name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class ModelService:
         self._environments = EnvironmentStore(paths.engines, self._environ)
         self._folders = cache_folders(self._environ, settings.model_folders)
         self._changes = check_models(settings, catalog)
+        self.planning = Planning(paths, catalog, self._environ)
 
     def availability(self, recipe: Recipe) -> Availability:
         """What a start of this model would find on this machine."""
@@ -88,9 +90,12 @@ class ModelService:
         recipe: Recipe,
         instance: str,
         endpoint: Endpoint,
-        overrides: Mapping[str, FlagValue],
+        flags: Mapping[str, FlagValue],
     ) -> LaunchSpec:
-        """How to launch a model. Raises EnvironmentFault when something is not here."""
+        """How to launch a model with these flags, and no others.
+
+        Raises EnvironmentFault when something is not here.
+        """
         checkpoint, environment = self.must_be_startable(recipe)
         request = LaunchRequest(
             recipe=recipe,
@@ -102,12 +107,21 @@ class ModelService:
             device=environment.device,
             cache=str(self.paths.cache),
             libraries=library_path(environment.libraries, self._environ),
-            overrides={**self._host_flags(recipe), **overrides},
+            flags=flags,
         )
         return render(request)
 
+    def start_flags(self, recipe: Recipe, wish: StartWish) -> dict[str, FlagValue]:
+        """All flags of a start: the profile's, this host's settings, then the wish's own.
+
+        Raises EnvironmentFault when something is not here, ConflictError when it does not fit.
+        """
+        _, environment = self.must_be_startable(recipe)
+        every = {**self._host_flags(recipe), **wish.flags}
+        return start_flags(self.planning, recipe, environment, replace(wish, flags=every))
+
     def flags(self, recipe: Recipe) -> dict[str, FlagValue]:
-        """The flags that the model would start with here."""
+        """The recipe's flags with this host's changes; a profile may choose others."""
         return {**recipe.serve.flags, **self._host_flags(recipe)}
 
     def _host_flags(self, recipe: Recipe) -> dict[str, FlagValue]:
@@ -118,53 +132,6 @@ class ModelService:
             folder = PACKAGE_MODELS / recipe.bundled
             return folder if is_complete(folder) else None
         return find_checkpoint(recipe.repo or "", self._folders, recipe.revision)
-
-
-def load_models(paths: Paths, settings: Settings, more_recipes: tuple[str, ...]) -> Catalog:
-    """The catalog with the user's own recipes, those of the settings and ``more_recipes``.
-
-    Raises DocumentError or UsageError when the settings name a folder, a model or a flag that
-    there is not.
-    """
-    named = [_folder_of_recipes(folder) for folder in settings.recipes]
-    given = [Path(folder).expanduser() for folder in more_recipes]
-    catalog = load_catalog([paths.recipes, *named, *given])
-    check_models(settings, catalog)
-    return catalog
-
-
-def check_models(settings: Settings, catalog: Catalog) -> HostFlags:
-    """The flags under ``models:`` by recipe name, checked; a repository id is as good as a name.
-
-    Raises DocumentError for a model that there is not, UsageError for a flag.
-    """
-    flags: HostFlags = {}
-    for name, changes in settings.models.items():
-        where = f"sparkwell.yaml: models.{name}"
-        recipe = _recipe(name, where, catalog)
-        if recipe.name in flags:
-            raise DocumentError(f"{where}: the model {recipe.name} is there twice")
-        flags[recipe.name] = check_flags(changes.flags, where=where)
-    return flags
-
-
-def _recipe(name: str, where: str, catalog: Catalog) -> Recipe:
-    try:
-        return catalog.get(name)
-    except UnknownModelError as error:
-        # It may be one of those that were left out: then that is what has to be mended.
-        left_out = "".join(f"\nRecipe left out: {problem}" for problem in catalog.problems)
-        raise DocumentError(f"{where}: {error.message}", hint=f"{error.hint}{left_out}") from None
-
-
-def _folder_of_recipes(name: str) -> Path:
-    folder = Path(name).expanduser()
-    if not folder.is_dir():
-        raise DocumentError(
-            f"sparkwell.yaml: recipes: there is no folder {folder}.",
-            hint="Make it, or take it out of the settings.",
-        )
-    return folder
 
 
 def _how_to_get_weights(recipe: Recipe) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from sparkwell.app.paths import Paths, find_paths
 
 if TYPE_CHECKING:
     from sparkwell.app.config import Settings
+    from sparkwell.app.planning import Planning
     from sparkwell.app.service import ModelService
     from sparkwell.catalog import Catalog
     from sparkwell.drivers.environments import EnvironmentStore
@@ -51,7 +52,7 @@ class Context:
     @cached_property
     def catalog(self) -> "Catalog":
         """All recipes; files that could not be read are complained about on stderr, once."""
-        from sparkwell.app.service import load_models
+        from sparkwell.app.models import load_models
 
         catalog = load_models(self.paths, self.settings, self.recipes)
         for problem in catalog.problems:
@@ -64,6 +65,13 @@ class Context:
         from sparkwell.app.service import ModelService
 
         return ModelService(self.paths, self.settings, self.catalog, self.environ)
+
+    @cached_property
+    def planning(self) -> "Planning":
+        """The planner for this host."""
+        from sparkwell.app.planning import Planning
+
+        return Planning(self.paths, self.catalog, self.environ)
 
     @cached_property
     def environments(self) -> "EnvironmentStore":

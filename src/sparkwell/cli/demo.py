@@ -9,7 +9,7 @@ import click
 from sparkwell.cli.client import AdminClient, Json, run
 from sparkwell.cli.context import Context, pass_context
 from sparkwell.cli.engine import ensure
-from sparkwell.cli.up import bring_up
+from sparkwell.cli.up import Wanted, bring_up
 from sparkwell.core.errors import EnvironmentFault
 from sparkwell.engines.environments import environment
 
@@ -33,7 +33,7 @@ def demo(context: Context, model: str, port: int | None) -> None:
 
 
 async def _demo(context: Context, model: str, port: int | None) -> None:
-    await bring_up(context, model, (), port=port)
+    await bring_up(context, Wanted(model), port=port)
     async with AdminClient(context.paths) as client:
         about = await client.get("version")
     click.echo(f"\n  > {QUESTION}\n  ", nl=False)

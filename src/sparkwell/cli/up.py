@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import dataclass
 
 import click
 
@@ -14,6 +15,7 @@ from sparkwell.cli.client import (
     start_detached,
 )
 from sparkwell.cli.context import Context, json_option, pass_context
+from sparkwell.cli.plan import PROFILES
 from sparkwell.cli.progress import follow_start
 from sparkwell.core.errors import (
     ConflictError,
@@ -33,6 +35,12 @@ from sparkwell.engines.vllm import check_flags, parse_flag
     metavar="FLAG=VALUE",
     help="A flag of the engine, e.g. --set max_model_len=8192; may be given several times.",
 )
+@click.option(
+    "--profile",
+    type=click.Choice(PROFILES),
+    help="What the flags are chosen for on a GPU.  [default: balanced]",
+)
+@click.option("--force", is_flag=True, help="Start also what does not fit on this machine.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of a daemon that is started.")
 @click.option("--no-wait", is_flag=True, help="Return as soon as the start has begun.")
 @json_option
@@ -41,20 +49,44 @@ def up(
     context: Context,
     model: str,
     flags: tuple[str, ...],
+    profile: str | None,
+    force: bool,
     port: int | None,
     no_wait: bool,
     as_json: bool,
 ) -> None:
     """Start MODEL and wait until it has answered with a first token.
 
-    With no daemon running, one is started in the background. Ctrl-C stops the model again.
+    On a GPU its flags are computed for this machine; `sparkwell plan MODEL` shows them. With no
+    daemon running, one is started in the background. Ctrl-C stops the model again.
     """
     check_request(context, model, flags)
-    status = run(bring_up(context, model, flags, port=port, wait=not no_wait, quiet=as_json))
+    wish = Wanted(model, flags, profile, force)
+    status = run(bring_up(context, wish, port=port, wait=not no_wait, quiet=as_json))
     if as_json:
         click.echo(json.dumps(status))
     elif no_wait:
         click.echo(f"Starting {status['model']}; `sparkwell status` shows how far it is.")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be started, as it was typed."""
+
+    model: str
+    flags: tuple[str, ...] = ()
+    profile: str | None = None
+    force: bool = False
+
+    @property
+    def body(self) -> Json:
+        """The request to the daemon."""
+        return {
+            "model": self.model,
+            "flags": list(self.flags),
+            "profile": self.profile,
+            "force": self.force,
+        }
 
 
 def check_request(context: Context, model: str, flags: tuple[str, ...]) -> None:
@@ -66,8 +98,7 @@ def check_request(context: Context, model: str, flags: tuple[str, ...]) -> None:
 
 async def bring_up(
     context: Context,
-    model: str,
-    flags: tuple[str, ...],
+    wanted: Wanted,
     *,
     port: int | None = None,
     wait: bool = True,
@@ -76,7 +107,7 @@ async def bring_up(
     """Have the model served and return its status; progress goes to stderr unless ``quiet``."""
     async with AdminClient(context.paths) as client:
         ours = await _have_daemon(context, client, port, quiet)
-        beginning = asyncio.ensure_future(_begin(client, model, flags))
+        beginning = asyncio.ensure_future(_begin(client, wanted))
         try:
             begun = await asyncio.shield(beginning)
             if not wait:
@@ -105,15 +136,15 @@ async def _have_daemon(
     return ours
 
 
-async def _begin(client: AdminClient, model: str, flags: tuple[str, ...]) -> Json:
+async def _begin(client: AdminClient, wanted: Wanted) -> Json:
     try:
-        return await client.post("up", {"model": model, "flags": list(flags)})
+        return await client.post("up", wanted.body)
     except SparkwellError as error:
         if error.code != UnknownModelError.code:
             raise
         # It is in the catalog of this command, which was checked before.
         raise ConflictError(
-            f"The running daemon does not know {model}: it was started with other recipes.",
+            f"The running daemon does not know {wanted.model}: it was started with other recipes.",
             hint="Run `sparkwell down`, then the same command again.",
         ) from None
 

@@ -40,8 +40,10 @@ class FakeControl:
     def status(self) -> Mapping[str, Any]:
         return self._note("status")
 
-    def up(self, model: str, flags: Sequence[str]) -> Mapping[str, Any]:
-        return self._note("up", model, tuple(flags))
+    def up(
+        self, model: str, flags: Sequence[str], *, profile: str | None, force: bool
+    ) -> Mapping[str, Any]:
+        return self._note("up", model, tuple(flags), profile, force)
 
     async def down(self, model: str | None) -> Mapping[str, Any]:
         return self._note("down", model)
@@ -79,8 +81,8 @@ async def test_what_can_be_read(client: Client, control: FakeControl, path: str)
 @pytest.mark.parametrize(
     ("path", "body", "asked"),
     [
-        ("up", {"model": "m"}, ("up", "m", ())),
-        ("up", {"model": "m", "flags": ["a=1", "b"]}, ("up", "m", ("a=1", "b"))),
+        ("up", {"model": "m"}, ("up", "m", (), None, False)),
+        ("up", {"model": "m", "flags": ["a=1", "b"]}, ("up", "m", ("a=1", "b"), None, False)),
         ("down", {}, ("down", None)),
         ("down", None, ("down", None)),
         ("down", {"model": "m"}, ("down", "m")),

@@ -7,7 +7,9 @@ import pytest
 
 from sparkwell.app.config import ModelSettings, Settings
 from sparkwell.app.paths import Paths, find_paths
-from sparkwell.app.service import PACKAGE_MODELS, ModelService, check_models, load_models
+from sparkwell.app.models import check_models, load_models
+from sparkwell.app.service import PACKAGE_MODELS, ModelService
+from sparkwell.app.starting import StartWish
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import DocumentError, EnvironmentFault, UsageError
 from sparkwell.core.launch import Endpoint
@@ -105,9 +107,9 @@ def test_flags_of_this_host_win_over_the_recipe_and_lose_to_the_command(paths: P
     install_fake_environment(paths.engines, "vllm-cpu")
     flags = {"max_num_seqs": 8, "max_model_len": 1024}
     settings = Settings(models={"demo-qwen3": ModelSettings(flags=flags)})
-    argv = service(paths, settings).launch_spec(DEMO, "i1", UDS, {"max_model_len": 512}).argv
-    assert argv[argv.index("--max-num-seqs") + 1] == "8"
-    assert argv[argv.index("--max-model-len") + 1] == "512"
+    chosen = service(paths, settings).start_flags(DEMO, StartWish({"max_model_len": 512}))
+    assert (chosen["max_num_seqs"], chosen["max_model_len"]) == (8, 512)
+    assert chosen["enforce_eager"] is True
 
 
 def test_a_wrong_flag_of_this_host_is_traced_to_its_file(paths: Paths) -> None:
@@ -150,8 +152,7 @@ def test_a_model_of_the_settings_whose_recipe_was_left_out_says_so(paths: Paths)
 def test_settings_match_a_model_by_any_of_its_names(paths: Paths, name: str) -> None:
     install_fake_environment(paths.engines, "vllm-cpu")
     settings = Settings(models={name: ModelSettings(flags={"max_num_seqs": 8})})
-    argv = service(paths, settings).launch_spec(DEMO, "i1", UDS, {}).argv
-    assert argv[argv.index("--max-num-seqs") + 1] == "8"
+    assert service(paths, settings).start_flags(DEMO, StartWish())["max_num_seqs"] == 8
 
 
 def test_settings_match_a_model_by_its_repository_id() -> None:

@@ -1,0 +1,179 @@
+"""Puts a question to the planner: which model, on which machine, with which engine and flags."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from sparkwell.app.paths import Paths
+from sparkwell.catalog import Catalog, Recipe
+from sparkwell.catalog.described import Described, describe_recipe
+from sparkwell.catalog.recipe import FlagValue
+from sparkwell.core.errors import UsageError
+from sparkwell.engines.environments import ENVIRONMENTS
+from sparkwell.engines.vllm import check_flags, doubtful, parse_flag, rules_for
+from sparkwell.engines.vllm.images import version_of
+from sparkwell.hardware.description import find_machine, machine_names
+from sparkwell.hardware.machine import Machine
+from sparkwell.planner.plan import Plan, Question, make_plan
+from sparkwell.planner.profiles import Choice, choose
+from sparkwell.planner.settings import GB10
+
+HUB = "hf:"
+_FILES = (".gguf",)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is to be planned; ``recipe`` is None for a model that the catalog does not have."""
+
+    described: Described
+    recipe: Recipe | None = None
+
+    @property
+    def guide_flags(self) -> Mapping[str, FlagValue] | None:
+        """The flags of the guide for a DGX Spark, or None."""
+        return self.recipe.guide.flags if self.recipe and self.recipe.guide else None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What somebody asked for: each None means that Sparkwell chooses.
+
+    ``hardware`` is a name or a file, ``version`` of vLLM, ``flags`` win over the profile's.
+    """
+
+    hardware: str | None = None
+    version: str | None = None
+    profile: str = "balanced"
+    flags: Mapping[str, FlagValue] | None = None
+    beside_bytes: int = 0
+
+
+class Planning:
+    """Plans for this host: its catalog, its machine, what it has seen."""
+
+    def __init__(
+        self, paths: Paths, catalog: Catalog, environ: Mapping[str, str] | None = None
+    ) -> None:
+        self._paths = paths
+        self._catalog = catalog
+        self._environ = dict(os.environ if environ is None else environ)
+
+    @cached_property
+    def here(self) -> Machine:
+        """This machine."""
+        from sparkwell.hardware.detect import detect
+
+        return detect()
+
+    def target(self, name: str) -> Target:
+        """The model of a recipe's name, ``./folder``, ``file.gguf`` or ``hf:ORG/NAME``."""
+        if name.startswith(HUB):
+            from sparkwell.drivers.hub_metadata import describe_hub
+
+            return Target(describe_hub(name.removeprefix(HUB)))
+        if _is_path(name):
+            from sparkwell.catalog.local import describe_path
+
+            return Target(describe_path(Path(name).expanduser()))
+        recipe = self._catalog.get(name)
+        return Target(describe_recipe(recipe), recipe)
+
+    def machine(self, hardware: str | None) -> Machine:
+        """The described machine of that name or file; this one where it is None."""
+        return self.here if hardware is None else find_machine(hardware)
+
+    def choice(self, target: Target, wish: Wish) -> tuple[Choice, Machine, str]:
+        """The flags of the wish's profile, with the machine and the engine's version."""
+        machine = self.machine(wish.hardware)
+        version = wish.version or default_version(target.recipe, machine)
+        overrides = check_flags(wish.flags or {}, version=version)
+        chosen = choose(
+            wish.profile,
+            target.described,
+            machine,
+            rules_for(version),
+            guide_flags=target.guide_flags,
+            base=_own_flags(target.recipe, version),
+            overrides=overrides,
+            beside_bytes=wish.beside_bytes,
+            siblings=self.siblings(target.described),
+            with_guide=[each.name for each in self._catalog if each.guide],
+        )
+        return chosen, machine, version
+
+    def question(self, target: Target, wish: Wish) -> Question:
+        """Everything that a plan needs to know."""
+        chosen, machine, version = self.choice(target, wish)
+        return Question(
+            described=target.described,
+            machine=machine,
+            rules=rules_for(version),
+            flags=chosen.flags,
+            reasons=chosen.reasons,
+            corrections=(*chosen.corrections, *doubtful(chosen.flags, version)),
+            beside_bytes=wish.beside_bytes,
+            siblings=self.siblings(target.described),
+            others=tuple(find_machine(name) for name in machine_names()),
+        )
+
+    def plan(self, name: str, wish: Wish) -> Plan:
+        """Plan a model by its name. Raises SparkwellError for what cannot be planned."""
+        return make_plan(self.question(self.target(name), wish))
+
+    def claims(self, plan: Plan) -> list[dict[str, object]]:
+        """The guides' claims about a model, checked, as the plan's document has them."""
+        from sparkwell.app.guide_check import claims_about
+        from sparkwell.app.guide_figures import Figures
+
+        return claims_about(plan.question.described.name, Figures(self))
+
+    def siblings(self, described: Described) -> dict[str, str]:
+        """Repositories of the catalog that have the same model, by format ("bf16", "awq")."""
+        return {
+            _format(recipe): recipe.repo
+            for recipe in self._catalog
+            if recipe.repo
+            and recipe.name != described.name
+            and recipe.architecture.total_parameters == described.shape.total_parameters
+            and recipe.architecture.hf_class == described.shape.hf_class
+        }
+
+
+def default_version(recipe: Recipe | None, machine: Machine) -> str:
+    """The version of vLLM: that of the recipe's image on a GB10, else the pinned one."""
+    image = recipe.serve.image if recipe else None
+    known = version_of(image) if image and machine.compute_capability == GB10 else None
+    pinned = next(each.version for each in ENVIRONMENTS if each.device == machine.device)
+    return known or pinned
+
+
+def parse_flags(texts: Sequence[str], version: str | None = None) -> dict[str, FlagValue]:
+    """The flags of ``--set NAME=VALUE``; raises UsageError for one given twice, or wrong."""
+    flags: dict[str, FlagValue] = {}
+    for text in texts:
+        name, value = parse_flag(text, version=version)
+        if name in flags and flags[name] != value:
+            raise UsageError(f"--set gives {name} twice: {flags[name]} and {value}.")
+        flags[name] = value
+    return flags
+
+
+def _own_flags(recipe: Recipe | None, version: str) -> dict[str, FlagValue]:
+    """The recipe's flags, checked; a profile computes some of them anew."""
+    if recipe is None:
+        return {}
+    return check_flags(recipe.serve.flags, where=f"recipe {recipe.name}", version=version)
+
+
+def _format(recipe: Recipe) -> str:
+    method = recipe.quantization.method
+    if method == "none":
+        return "bf16"
+    return "fp8" if method in ("fp8", "modelopt") else method
+
+
+def _is_path(name: str) -> bool:
+    return name.startswith((".", "/", "~")) or name.endswith(_FILES)

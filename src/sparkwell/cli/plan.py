@@ -1,0 +1,115 @@
+"""`sparkwell plan`."""
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from sparkwell.cli.context import Context, json_option, pass_context
+
+if TYPE_CHECKING:
+    from sparkwell.app.planning import Wish
+
+PROFILES = (
+    "balanced",
+    "throughput",
+    "latency",
+    "concurrency",
+    "long-context",
+    "quality",
+    "guide",
+)
+
+
+@click.command(short_help="Show what fits, how fast, and why, before anything starts.")
+@click.argument("model")
+@click.option("--hardware", metavar="NAME|FILE", help="Plan for a described machine.")
+@click.option("--engine-version", metavar="V", help="Plan for this version of vLLM.")
+@click.option(
+    "--profile",
+    type=click.Choice(PROFILES),
+    default="balanced",
+    show_default=True,
+    help="What the flags are chosen for; guide: the guide's own flags.",
+)
+@click.option(
+    "--set",
+    "flags",
+    multiple=True,
+    metavar="FLAG=VALUE",
+    help="A flag of the engine; the others are chosen around it. May be given several times.",
+)
+@click.option("--contexts", metavar="LIST", help="Compare contexts, e.g. 8k,16k,32k,128k.")
+@click.option(
+    "--beside",
+    multiple=True,
+    metavar="MODEL",
+    help="Plan for several at once; ollama/NAME=SIZE for one of Ollama's.",
+)
+@click.option("--explain", is_flag=True, help="Give the reason of each flag.")
+@json_option
+@pass_context
+def plan(
+    context: Context,
+    model: str,
+    hardware: str | None,
+    engine_version: str | None,
+    profile: str,
+    flags: tuple[str, ...],
+    contexts: str | None,
+    beside: tuple[str, ...],
+    explain: bool,
+    as_json: bool,
+) -> None:
+    """Plan MODEL: memory, speed and start-up, term by term.
+
+    MODEL is a recipe (`sparkwell models`), a folder with a checkpoint (./my-model), a GGUF file, or
+    hf:ORG/NAME, of which only config.json and the headers of the weights are fetched. Without
+    --hardware the plan is for this machine.
+    """
+    from sparkwell.app.planning import Wish, parse_flags
+
+    wish = Wish(hardware, engine_version, profile, parse_flags(flags, engine_version))
+    if beside:
+        _several(context, (model, *beside), wish, as_json)
+    elif contexts:
+        _contexts(context, model, contexts, wish, as_json)
+    else:
+        _one(context, model, wish, as_json, explain)
+
+
+def _one(context: Context, model: str, wish: "Wish", as_json: bool, explain: bool) -> None:
+    from sparkwell.cli import plan_text
+    from sparkwell.planner.report import contract
+
+    made = context.planning.plan(model, wish)
+    if as_json:
+        click.echo(json.dumps(contract(made, context.planning.claims(made))))
+    else:
+        click.echo(plan_text.page(made, wish.profile, explain=explain))
+
+
+def _contexts(context: Context, model: str, contexts: str, wish: "Wish", as_json: bool) -> None:
+    from sparkwell.cli import plan_tables
+    from sparkwell.planner.advice import case_of
+    from sparkwell.planner.contexts import context_table, parse_contexts
+
+    asked = parse_contexts(contexts)
+    question = context.planning.question(context.planning.target(model), wish)
+    rows = context_table(case_of(question), question.flags, asked)
+    if as_json:
+        click.echo(json.dumps(plan_tables.contexts_json(question, rows)))
+    else:
+        click.echo(plan_tables.contexts_page(question, rows))
+
+
+def _several(context: Context, names: tuple[str, ...], wish: "Wish", as_json: bool) -> None:
+    from sparkwell.app.placing import place_models
+    from sparkwell.cli import plan_tables
+
+    placement = place_models(context.planning, names, wish, context.environ)
+    machine = context.planning.machine(wish.hardware)
+    if as_json:
+        click.echo(json.dumps(plan_tables.placement_json(placement, machine)))
+    else:
+        click.echo(plan_tables.placement_page(placement, machine))

@@ -10,7 +10,7 @@ export UV ?= $(CURDIR)/$(UV_DIR)/bin/uv
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit lint types docs pins check-pins clean
+.PHONY: help install demo test test-unit lint types docs bench pins check-pins clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,14 @@ check-pins: $(UV)  ## prove that the pins install on x86-64 and Arm, Python 3.11
 docs: .venv/.dev  ## write the generated pages in docs/ from the code
 	$(BIN)/python tools/command_docs.py
 	$(BIN)/python tools/flag_docs.py
+	$(BIN)/python tools/guide_claims.py
+	$(BIN)/python tools/guide_check_docs.py
+	$(BIN)/python tools/accuracy_docs.py
+	$(BIN)/python tools/model_pages.py
+
+bench: .venv/.dev  ## how long a plan takes and how exact it is; fails where a bound is missed
+	$(BIN)/python benchmarks/planner/bench_plan.py
+	$(BIN)/python benchmarks/planner/bench_accuracy.py
 
 types: .venv/.dev  ## mypy --strict
 	$(BIN)/mypy

@@ -14,7 +14,8 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     *sorted(DOCS.rglob("*.md")),
 ]
-GENERATED = {DOCS / f"{name}.md" for name in ("commands", "settings", "recipes", "flags")}
+_WRITTEN = ("commands", "settings", "recipes", "flags", "guide-check", "accuracy", "nvidia-spark")
+GENERATED = {DOCS / f"{name}.md" for name in _WRITTEN} | set((DOCS / "models").glob("*.md"))
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _SPAN = re.compile(r"`([^`]+)`")

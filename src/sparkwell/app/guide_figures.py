@@ -1,7 +1,8 @@
 """Sparkwell's own figure for each kind of claim in the guides, computed for a DGX Spark."""
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sparkwell.app.planning import Planning, default_version
@@ -25,6 +26,7 @@ class Figures:
     """Computes figures by name; None where it is not known."""
 
     planning: Planning
+    _plans: dict[str, Plan] = field(default_factory=dict)
 
     def value(self, figure: str, arguments: Arguments) -> float | None:
         """The figure in its own unit; raises KeyError for one that there is not."""
@@ -36,7 +38,14 @@ class Figures:
         return self.planning.machine(SPARK)
 
     def plan(self, arguments: Arguments) -> Plan:
-        """The plan of a claim: the guide's flags with those that the claim names."""
+        """The plan of a claim: the guide's flags with those that the claim names. Each once."""
+        keys = ("recipe", "engine_version", "flags")
+        key = json.dumps([arguments.get(name) for name in keys], sort_keys=True)
+        if key not in self._plans:
+            self._plans[key] = self._planned(arguments)
+        return self._plans[key]
+
+    def _planned(self, arguments: Arguments) -> Plan:
         target = self.planning.target(arguments["recipe"])
         version = arguments.get("engine_version") or default_version(target.recipe, self.machine)
         question = Question(
@@ -112,6 +121,8 @@ def _phase(figures: Figures, arguments: Arguments, name: Phase) -> float | None:
 
 
 def _default(_: Figures, arguments: Arguments) -> float | None:
+    if arguments["flag"] == "block_size":  # not set: the platform's
+        return rules_for(arguments["engine_version"]).block_tokens
     found = history.default(arguments["flag"], arguments["engine_version"])
     value = found.value if found else None
     return float(value) if isinstance(value, int | float) else None

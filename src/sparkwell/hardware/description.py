@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -136,8 +137,13 @@ def find_machine(name_or_file: str | Path) -> Machine:
     if isinstance(name_or_file, Path) or "/" in text or text.lower().endswith(_SUFFIXES):
         return load_machine(Path(name_or_file))
     if text.lower() in machine_names():
-        return load_machine(SHIPPED / f"{text.lower()}.yaml")
+        return _shipped(text.lower())
     raise _unknown(text)
+
+
+@cache
+def _shipped(name: str) -> Machine:
+    return load_machine(SHIPPED / f"{name}.yaml")
 
 
 def _unknown(name: str) -> UsageError:

@@ -18,6 +18,7 @@ from sparkwell.catalog.guide_claims import (
     claims_for,
     load_contradictions,
     load_guides,
+    read_guides,
 )
 from sparkwell.core.documents import parse_document
 from sparkwell.core.errors import DocumentError
@@ -299,3 +300,7 @@ def test_a_figure_beyond_the_tolerance_is_wrong(low: float, tolerance: float) ->
     check = check_of(low, low, tolerance)
     assert check.verdict(low * (1 + tolerance) * 1.001) == "wrong"
     assert check.verdict(low * (1 - tolerance) * 0.999) == "wrong"
+
+
+def test_the_quick_copy_is_what_the_files_say() -> None:
+    assert load_guides() == read_guides(), "run `make docs`"

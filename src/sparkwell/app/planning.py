@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from sparkwell.app.calibration import calibration
 from sparkwell.app.paths import Paths
 from sparkwell.catalog import Catalog, Recipe
 from sparkwell.catalog.described import Described, describe_recipe
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import UsageError
+from sparkwell.core.phases import Phase
 from sparkwell.engines.environments import ENVIRONMENTS
 from sparkwell.engines.vllm import check_flags, doubtful, parse_flag, rules_for
 from sparkwell.engines.vllm.images import version_of
@@ -18,7 +20,7 @@ from sparkwell.hardware.description import find_machine, machine_names
 from sparkwell.hardware.machine import Machine
 from sparkwell.planner.plan import Plan, Question, make_plan
 from sparkwell.planner.profiles import Choice, choose
-from sparkwell.planner.settings import GB10
+from sparkwell.planner.settings import GB10, resolve
 
 HUB = "hf:"
 _FILES = (".gguf",)
@@ -107,17 +109,35 @@ class Planning:
     def question(self, target: Target, wish: Wish) -> Question:
         """Everything that a plan needs to know."""
         chosen, machine, version = self.choice(target, wish)
+        rules = rules_for(version)
+        settings = resolve(chosen.flags, target.described, machine, rules)
+        known = calibration(self._paths, target.described, machine, rules, settings, chosen.flags)
         return Question(
             described=target.described,
             machine=machine,
-            rules=rules_for(version),
+            rules=rules,
             flags=chosen.flags,
+            calibration=known.calibration,
+            basis=known.basis,
+            history=self._history(target, version, wish),
             reasons=chosen.reasons,
             corrections=(*chosen.corrections, *doubtful(chosen.flags, version)),
             beside_bytes=wish.beside_bytes,
             siblings=self.siblings(target.described),
             others=tuple(find_machine(name) for name in machine_names()),
         )
+
+    def _history(self, target: Target, version: str, wish: Wish) -> Mapping[Phase, float] | None:
+        """Seconds by phase that starts on this machine took; None for another machine."""
+        if target.recipe is None or wish.hardware is not None:
+            return None
+        from sparkwell.store import History
+        from sparkwell.store.database import reading
+
+        with reading(self._paths.store) as database:
+            if database is None:
+                return None
+            return History(database).expected(target.recipe.name, "vllm", version) or None
 
     def plan(self, name: str, wish: Wish) -> Plan:
         """Plan a model by its name. Raises SparkwellError for what cannot be planned."""

@@ -92,7 +92,7 @@ def plan_memory(
     per_token = max(1, per_token // _cache_shares(described, settings))
     blocks = kv.whole_blocks(cache, per_token, settings.block_tokens)
     outside = _outside(trial, machine)
-    # What was measured of the overhead is held too; pages are given back, hidden memory is not free.
+    # A measured overhead is held too; pages are given back, and hidden memory is not free.
     held = held_weights + lost - parts.total + parts.held + max(0, cache) + outside
     return Memory(
         total=total,

@@ -4,7 +4,8 @@ May import engines, planner, catalog, hardware and core. The database belongs to
 its schema is brought up to date when it is opened.
 """
 
-from sparkwell.store.database import open_database
+from sparkwell.store.database import open_database, reading
 from sparkwell.store.history import History
+from sparkwell.store.starts import StartRecord, Starts
 
-__all__ = ["History", "open_database"]
+__all__ = ["History", "StartRecord", "Starts", "open_database", "reading"]

@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from sparkwell.core.errors import ConflictError, SparkwellError
 from sparkwell.core.launch import Endpoint, ExitRecord, LaunchSpec, Running
-from sparkwell.core.phases import Phase
+from sparkwell.core.phases import Phase, PhaseMark
 from sparkwell.core.protocols import Driver
 from sparkwell.supervisor import messages
 from sparkwell.supervisor.box import Box, Instance, State
@@ -21,6 +21,13 @@ logger = logging.getLogger(__name__)
 
 Prepare = Callable[[str], LaunchSpec]
 """Makes the launch spec for an instance id; raises SparkwellError when it cannot be launched."""
+
+Measured = Callable[[LaunchSpec, Mapping[str, float]], Awaitable[None]]
+"""Takes what a start that became ready said of itself: figures by name, e.g. weights_gib."""
+
+
+async def _forget(_spec: LaunchSpec, _facts: Mapping[str, float]) -> None:
+    """Nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +44,9 @@ class Supervisor:
     """Owns the box. All methods belong to one event loop; state changes only in ``_apply``.
 
     ``watch`` follows a start until the engine answers; ``finished`` is told the timeline of
-    every start that became ready, so that the next one can be estimated. ``read_error`` finds
-    the engine's own reason in a line of its log.
+    every start that became ready, so that the next one can be estimated; ``measured`` is told
+    the figures of its log and metrics, an adopted one's too: whoever started the engine, they are
+    its own words. ``read_error`` finds the engine's own reason in a line of its log.
     """
 
     def __init__(
@@ -50,6 +58,7 @@ class Supervisor:
         new_id: Callable[[str], str],
         read_error: Callable[[str], str | None] = lambda _line: None,
         finished: Callable[[LaunchSpec, Timeline], None] = lambda _spec, _timeline: None,
+        measured: Measured = _forget,
     ) -> None:
         self._driver = driver
         self._journal = journal
@@ -57,6 +66,7 @@ class Supervisor:
         self._new_id = new_id
         self._read_error = read_error
         self._finished = finished
+        self._measured = measured
         self._box = Box()
         self._specs: dict[str, LaunchSpec] = {}
         self._timelines: dict[str, Timeline] = {}
@@ -219,14 +229,18 @@ class Supervisor:
         """Follow the start; every outcome but the engine's end comes back as an event."""
         spec = self._specs[instance]
         try:
-            await self._watch.until_ready(
-                spec, lambda mark: self._apply(messages.Progressed(instance, mark))
-            )
+            await self._watch.until_ready(spec, partial(self._heard, instance))
         except Exception as error:
             self._apply(messages.Failed(instance, _words(error)))
         else:
             self._apply(messages.Answered(instance))
             self._keep_timeline(spec)
+            await self._keep_facts(spec)
+
+    def _heard(self, instance: str, mark: PhaseMark) -> None:
+        if timeline := self._timelines.get(instance):
+            timeline.learn(mark.facts)
+        self._apply(messages.Progressed(instance, mark))
 
     async def _cause(self, instance: str) -> str | None:
         """What the engine says of its failed start; the first error is the one that matters."""
@@ -242,6 +256,13 @@ class Supervisor:
         timeline = self._timelines.get(spec.instance)
         if timeline and timeline.complete:
             self._finished(spec, timeline)
+
+    async def _keep_facts(self, spec: LaunchSpec) -> None:
+        """Hand on what the engine said of itself. It is ready: no request waits for this."""
+        timeline = self._timelines.get(spec.instance)
+        if timeline and Phase.READY in timeline.entered:
+            timeline.learn(await self._watch.figures(spec.endpoint))
+            await self._measured(spec, timeline.facts)
 
     async def _terminate(self, instance: str) -> None:
         """Its end is seen by ``_live``, as every end is.

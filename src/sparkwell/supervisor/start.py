@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -14,21 +14,29 @@ from sparkwell.core.protocols import Driver
 
 ReadLine = Callable[[str], PhaseMark | None]
 OnMark = Callable[[PhaseMark], None]
+Facts = tuple[tuple[str, float], ...]
+"""Figures by name, as in PhaseMark."""
 
 
 @dataclass(slots=True)
 class Timeline:
     """When a start entered each of its phases, in Unix seconds, in the order of entering.
 
-    ``observed`` is False for an adopted instance, whose log is read again long after.
+    ``observed`` is False for an adopted instance, whose log is read again long after. ``facts``
+    are the figures that its log carried, the latest of each name: true whenever they are read.
     """
 
     observed: bool = True
     entered: dict[Phase, float] = field(default_factory=dict)
+    facts: dict[str, float] = field(default_factory=dict)
 
     def enter(self, phase: Phase, at: float) -> None:
         """Note the first time that a phase was seen."""
         self.entered.setdefault(phase, at)
+
+    def learn(self, facts: Iterable[tuple[str, float]]) -> None:
+        """Note figures; a later one of the same name wins."""
+        self.facts.update(facts)
 
     @property
     def complete(self) -> bool:
@@ -56,8 +64,9 @@ class Timeline:
 class StartWatch:
     """Follows one start. ``timeout_s`` bounds it from launch to the first token.
 
-    ``read_line`` is the engine's log reader. ``poll_s`` is the pause between health checks;
-    it bounds how much later than the engine itself we say "ready".
+    ``read_line`` is the engine's log reader, ``read_metrics`` finds figures of its memory in an
+    answer of /metrics (None: nobody asks). ``poll_s`` is the pause between health checks; it
+    bounds how much later than the engine itself we say "ready".
     """
 
     driver: Driver
@@ -65,6 +74,8 @@ class StartWatch:
     timeout_s: float = 1800.0
     canary_timeout_s: float = 120.0
     poll_s: float = 0.2
+    read_metrics: Callable[[str], Facts] | None = None
+    metrics_timeout_s: float = 5.0
 
     async def until_ready(self, spec: LaunchSpec, on_mark: OnMark) -> None:
         """Return when the engine is healthy and has generated a token.
@@ -86,6 +97,19 @@ class StartWatch:
             reading.cancel()
             # Collected, not raised: a log that cannot be read does not make an engine unwell.
             await asyncio.gather(reading, return_exceptions=True)
+
+    async def figures(self, endpoint: Endpoint) -> Facts:
+        """What a ready engine's /metrics say of its memory; empty where they cannot be had."""
+        if self.read_metrics is None:
+            return ()
+        try:
+            async with (
+                session(endpoint, timeout_s=self.metrics_timeout_s) as client,
+                client.get(endpoint.url("/metrics")) as response,
+            ):
+                return self.read_metrics(await response.text()) if response.status == 200 else ()
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):  # ValueError: no UTF-8
+            return ()
 
     async def _read_log(self, spec: LaunchSpec, on_mark: OnMark) -> None:
         async for line in self.driver.follow(spec.instance):

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from sparkwell.app.config import ModelSettings, Settings
-from sparkwell.app.paths import Paths, find_paths
 from sparkwell.app.models import check_models, load_models
+from sparkwell.app.paths import Paths, find_paths
 from sparkwell.app.service import PACKAGE_MODELS, ModelService
 from sparkwell.app.starting import StartWish
 from sparkwell.catalog import load_catalog

@@ -1,4 +1,4 @@
-"""With which flags a model starts: computed on a GPU, refused where the machine would not bear it."""
+"""With which flags a model starts: computed on a GPU, refused where they do not fit."""
 
 import logging
 from pathlib import Path
@@ -53,7 +53,7 @@ def test_the_guides_flags_are_exact(spark: Planning) -> None:
 
 def test_a_guide_that_crosses_the_guards_floor_is_refused(spark: Planning) -> None:
     wish = StartWish(profile="guide")
-    with pytest.raises(ConflictError, match="floor of 8.0 GiB") as caught:
+    with pytest.raises(ConflictError, match=r"floor of 8\.0 GiB") as caught:
         start_flags(spark, QWEN, environment("cuda", "0.10.1.1"), wish)
     assert "gpu_memory_utilization to 0.85" in str(caught.value.hint)
     assert "--force" in str(caught.value.hint)

@@ -58,7 +58,11 @@ def test_what_is_named_instead_exists_in_the_newest_version() -> None:
     [
         ("gpu_memory_utilization", "0.10.1.1", "0.9"),
         ("gpu_memory_utilization", "0.25.0", "0.92"),
-        ("max_num_seqs", "0.25.0", "1,024 on a GPU of 70 GiB or more, 256 on a smaller one and on a DGX Spark"),
+        (
+            "max_num_seqs",
+            "0.25.0",
+            "1,024 on a GPU of 70 GiB or more, 256 on a smaller one and on a DGX Spark",
+        ),
         (
             "max_num_batched_tokens",
             "0.33.0",

@@ -1,27 +1,28 @@
 """The supervisor over a driver in memory: every way that a run can go, and the races."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
 
 import pytest
 
 from sparkwell.core.errors import ConflictError, EnvironmentFault, NotReadyError
-from sparkwell.core.launch import ExitRecord, LaunchSpec, Running
+from sparkwell.core.launch import Endpoint, ExitRecord, LaunchSpec, Running
 from sparkwell.core.phases import Phase, PhaseMark
 from sparkwell.supervisor.actor import Supervisor
 from sparkwell.supervisor.box import Instance, State
 from sparkwell.supervisor.journal import Journal
-from sparkwell.supervisor.start import OnMark, StartWatch, Timeline
+from sparkwell.supervisor.start import Facts, OnMark, StartWatch, Timeline
 from sparkwell.testing.memory_driver import MemoryDriver
 
 
 @dataclass(frozen=True)
 class HandWatch(StartWatch):
-    """A start becomes ready, or fails, when the test says so."""
+    """A start becomes ready, or fails, when the test says so; metrics come when asked for."""
 
     outcomes: dict[str, asyncio.Future[None]] = field(default_factory=dict)
+    metrics: asyncio.Event = field(default_factory=asyncio.Event)
     marks: dict[str, OnMark] = field(default_factory=dict)
 
     async def until_ready(self, spec: LaunchSpec, on_mark: OnMark) -> None:
@@ -29,6 +30,10 @@ class HandWatch(StartWatch):
         outcome = asyncio.get_running_loop().create_future()
         self.outcomes[spec.instance] = outcome
         await outcome
+
+    async def figures(self, endpoint: Endpoint) -> Facts:
+        await self.metrics.wait()
+        return (("gpu_blocks", 7.0),)
 
 
 class Bench:
@@ -39,14 +44,20 @@ class Bench:
         self.driver = MemoryDriver()
         self.journal = Journal(lambda: float(next(ticks)))
         self.watch = HandWatch(self.driver, lambda _line: None)
+        self.watch.metrics.set()
         self.finished: list[tuple[str, Timeline]] = []
+        self.measured: list[tuple[str, Mapping[str, float]]] = []
         self.supervisor = Supervisor(
             self.driver,
             self.journal,
             self.watch,
             new_id=lambda model: f"{model}-{next(numbers)}",
             finished=lambda spec, timeline: self.finished.append((spec.instance, timeline)),
+            measured=self.measure,
         )
+
+    async def measure(self, spec: LaunchSpec, facts: Mapping[str, float]) -> None:
+        self.measured.append((spec.instance, dict(facts)))
 
     def up(self, model: str = "m") -> str:
         return self.supervisor.up(model, lambda instance: self.spec(instance, model))
@@ -133,6 +144,38 @@ async def test_a_start_that_became_ready_is_remembered(bench: Bench) -> None:
     assert which == instance
     assert timeline.entered == {Phase.LAUNCH: 100, Phase.WEIGHTS: 101, Phase.READY: 103}
     assert bench.supervisor.timeline is timeline
+
+
+async def test_what_a_start_said_of_its_memory_is_handed_on(bench: Bench) -> None:
+    instance = await bench.starting()
+    heard = bench.watch.marks[instance]
+    heard(PhaseMark(Phase.GRAPHS, 1.0, (("graphs_gib", 0.39), ("kv_cache_tokens", 1.0))))
+    heard(PhaseMark(Phase.PROFILE, 1.0, (("kv_cache_tokens", 2.0),)))  # late, and true
+    bench.watch.outcomes[instance].set_result(None)
+    await until(lambda: bench.measured)
+    facts = {"graphs_gib": 0.39, "kv_cache_tokens": 2.0, "gpu_blocks": 7.0}
+    assert bench.measured == [(instance, facts)]
+
+
+async def test_nobody_waits_for_metrics(bench: Bench) -> None:
+    bench.watch.metrics.clear()
+    instance = await bench.ready()
+    bench.supervisor.ensure_ready("m").release()
+    await until(lambda: bench.finished)
+    assert bench.measured == []
+    bench.watch.metrics.set()
+    await until(lambda: bench.measured)
+    assert bench.measured == [(instance, {"gpu_blocks": 7.0})]
+
+
+async def test_an_engine_that_ends_while_its_metrics_are_asked_for(bench: Bench) -> None:
+    bench.watch.metrics.clear()
+    instance = await bench.ready()
+    await bench.driver.end(instance, code=1)
+    await until(lambda: bench.state is State.FAILED)
+    bench.watch.metrics.set()
+    await turns()
+    assert bench.measured == []
 
 
 async def test_events_say_what_happened_and_to_whom(bench: Bench) -> None:
@@ -248,6 +291,7 @@ async def test_a_start_that_cannot_succeed_is_ended_and_keeps_its_reason(bench: 
     assert await bench.driver.running() == []
     assert bench.kinds == ["starting", "stopping", "failed"]
     assert bench.finished == []
+    assert bench.measured == []
 
 
 async def test_a_watch_with_a_bug_does_not_wait_for_ever(bench: Bench) -> None:
@@ -397,7 +441,7 @@ async def test_what_an_earlier_daemon_left_is_taken_over(bench: Bench) -> None:
     assert bench.kinds == ["adopted", "ready"]
 
 
-async def test_an_adopted_start_is_no_measurement(bench: Bench) -> None:
+async def test_an_adopted_start_is_no_measurement_of_time(bench: Bench) -> None:
     bench.driver.leave(bench.spec("old-1"))
     await bench.supervisor.adopt()
     await until(lambda: bench.watch.outcomes)
@@ -407,6 +451,28 @@ async def test_an_adopted_start_is_no_measurement(bench: Bench) -> None:
     assert bench.finished == []
     assert bench.supervisor.timeline is not None
     assert bench.supervisor.timeline.total_s is None
+
+
+async def test_an_adopted_start_has_said_as_much_of_its_memory(bench: Bench) -> None:
+    bench.driver.leave(bench.spec("old-1"))
+    await bench.supervisor.adopt()
+    await until(lambda: bench.watch.outcomes)
+    bench.watch.marks["old-1"](PhaseMark(Phase.WEIGHTS, 1.0, (("weights_gib", 8.83),)))
+    bench.watch.outcomes["old-1"].set_result(None)
+    await until(lambda: bench.measured)
+    assert bench.measured == [("old-1", {"weights_gib": 8.83, "gpu_blocks": 7.0})]
+
+
+async def test_a_start_that_was_stopped_at_the_last_moment_is_not_measured(bench: Bench) -> None:
+    instance = await bench.starting()
+    bench.driver.stop_gate.clear()
+    down = asyncio.create_task(bench.supervisor.down())
+    await turns()
+    bench.watch.outcomes[instance].set_result(None)
+    await turns()
+    assert bench.measured == []
+    bench.driver.stop_gate.set()
+    await down
 
 
 async def test_of_two_that_were_left_the_second_is_stopped(bench: Bench) -> None:

@@ -14,7 +14,7 @@ from sparkwell.core.errors import EnvironmentFault
 from sparkwell.core.launch import Endpoint, LaunchSpec
 from sparkwell.core.phases import Phase, PhaseMark
 from sparkwell.engines.vllm import read_line
-from sparkwell.supervisor.start import StartWatch, Timeline
+from sparkwell.supervisor.start import Facts, StartWatch, Timeline
 from sparkwell.testing.memory_driver import MemoryDriver
 
 TOKEN = json.dumps({"usage": {"completion_tokens": 1}})
@@ -30,12 +30,21 @@ class Engine:
     text: str = TOKEN
     cut: bool = False
     hangs: bool = False
+    metrics: str = "some figures"
+    metrics_status: int = 200
     asked: list[object] = field(default_factory=list)
     health_asked: int = 0
 
     async def answer_health(self, _request: web.Request) -> web.Response:
         self.health_asked += 1
         return web.Response(status=self.health[min(self.health_asked, len(self.health)) - 1])
+
+    async def answer_metrics(self, request: web.Request) -> web.Response:
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.cut and request.transport is not None:
+            request.transport.abort()
+        return web.Response(status=self.metrics_status, body=self.metrics.encode("latin-1"))
 
     async def answer_completion(self, request: web.Request) -> web.Response:
         self.asked.append(await request.json())
@@ -53,6 +62,7 @@ async def engine() -> AsyncIterator[Engine]:
         engine = Engine(Endpoint(uds=path))
         app = web.Application()
         app.router.add_get("/health", engine.answer_health)
+        app.router.add_get("/metrics", engine.answer_metrics)
         app.router.add_post("/v1/completions", engine.answer_completion)
         runner = web.AppRunner(app, shutdown_timeout=0.0, handler_cancellation=True)
         await runner.setup()
@@ -194,6 +204,43 @@ async def test_a_cancelled_watch_leaves_no_reader(engine: Engine) -> None:
     assert not [one for one in names if "_read_log" in repr(one)]
 
 
+# ── metrics ─────────────────────────────────────────────────────────────────────────────────
+
+
+async def figures(endpoint: Endpoint, timeout_s: float = 20.0) -> Facts:
+    watch = StartWatch(
+        MemoryDriver(),
+        read_line,
+        read_metrics=lambda text: (("letters", len(text)),),
+        metrics_timeout_s=timeout_s,
+    )
+    return await watch.figures(endpoint)
+
+
+async def test_metrics_are_read(engine: Engine) -> None:
+    assert await figures(engine.endpoint) == (("letters", 12),)
+
+
+async def test_nobody_asks_for_metrics_that_nobody_reads(engine: Engine) -> None:
+    assert await StartWatch(MemoryDriver(), read_line).figures(engine.endpoint) == ()
+
+
+async def test_metrics_that_cannot_be_had_are_no_figures(engine: Engine, tmp_path: Path) -> None:
+    assert await figures(Endpoint(uds=str(tmp_path / "no.sock"))) == ()
+    engine.metrics = "\xff no UTF-8"
+    assert await figures(engine.endpoint) == ()
+    engine.metrics_status = 404
+    assert await figures(engine.endpoint) == ()
+    engine.cut = True
+    assert await figures(engine.endpoint) == ()
+
+
+async def test_metrics_that_do_not_come_are_not_waited_for_long(engine: Engine) -> None:
+    engine.hangs = True
+    async with asyncio.timeout(5):
+        assert await figures(engine.endpoint, timeout_s=0.05) == ()
+
+
 # ── timeline ────────────────────────────────────────────────────────────────────────────────
 
 
@@ -211,6 +258,13 @@ def test_a_timeline_that_was_not_observed_is_never_complete() -> None:
     timeline = Timeline(observed=False, entered={Phase.LAUNCH: 1.0, Phase.READY: 2.0})
     assert not timeline.complete
     assert timeline.total_s is None
+
+
+def test_a_later_figure_of_the_same_name_wins() -> None:
+    timeline = Timeline()
+    timeline.learn([("weights_gib", 1.0), ("load_s", 2.0)])
+    timeline.learn([("weights_gib", 3.0)])
+    assert timeline.facts == {"weights_gib": 3.0, "load_s": 2.0}
 
 
 def test_an_empty_timeline() -> None:

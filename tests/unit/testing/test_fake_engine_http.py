@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from sparkwell.engines.vllm.metrics import CacheConfig, read_cache_config
 from sparkwell.testing.running import RunningEngine, running_engine
 
 HELLO: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hello you"}]}
@@ -148,7 +149,7 @@ async def test_metrics_and_state_count(client: aiohttp.ClientSession) -> None:
         text = await response.text()
     labels = 'engine="0",model_name="m"'
     assert f"vllm:num_requests_running{{{labels}}} 0.0" in text
-    assert 'kv_cache_size_tokens="441664"' in text
+    assert read_cache_config(text) == CacheConfig(27_604, 16, "auto", 0.92, 441_664, 215.65625)
     finished = f'vllm:request_success_total{{{labels},finished_reason="stop"}}'
     assert finished in text
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from sparkwell.testing.fake_engine.arguments import EngineArguments
 from sparkwell.testing.fake_engine.generation import Generation
 from sparkwell.testing.fake_engine.script import Script
 
@@ -52,9 +53,9 @@ class Counters:
         }
 
 
-def prometheus(counters: Counters, model: str, script: Script) -> str:
+def prometheus(counters: Counters, arguments: EngineArguments, script: Script) -> str:
     """Say it as /metrics does: the series that a monitor reads, in Prometheus' format."""
-    labels = f'engine="0",model_name="{model}"'
+    labels = f'engine="0",model_name="{arguments.served_names[0]}"'
     usage = counters.running / 100
     lines = [
         *_series("gauge", "num_requests_running", labels, counters.running),
@@ -64,7 +65,7 @@ def prometheus(counters: Counters, model: str, script: Script) -> str:
         *_series("counter", "generation_tokens_total", labels, counters.generation_tokens),
         *_finished(counters, labels),
         *_ttft(counters, labels),
-        *_series("gauge", "cache_config_info", f"{labels},{_cache_config(script)}", 1),
+        *_series("gauge", "cache_config_info", _cache_config(arguments, script), 1),
     ]
     if script.style == "0.10":  # renamed to kv_cache_usage_perc, and gone since 0.12
         lines += _series("gauge", "gpu_cache_usage_perc", labels, usage)
@@ -95,8 +96,20 @@ def _ttft(counters: Counters, labels: str) -> list[str]:
     ]
 
 
-def _cache_config(script: Script) -> str:
-    blocks = f'block_size="16",num_gpu_blocks="{script.kv_cache_tokens // 16}"'
-    if script.style == "0.10":
-        return blocks
-    return f'{blocks},kv_cache_size_tokens="{script.kv_cache_tokens}"'
+def _cache_config(arguments: EngineArguments, script: Script) -> str:
+    """The labels that somebody reads, sorted as there; what was not set says None."""
+    given, tokens = arguments.given, script.kv_cache_tokens
+    block = int(given.get("block_size", 16))
+    labels = {
+        "block_size": block,
+        "cache_dtype": given.get("kv_cache_dtype", "auto"),
+        "engine": 0,
+        "gpu_memory_utilization": given.get("gpu_memory_utilization", "0.92"),
+        "num_gpu_blocks": tokens // block,
+        "num_gpu_blocks_override": None,
+        "sliding_window": None,
+    }
+    if script.style != "0.10":  # since 0.24
+        labels["kv_cache_max_concurrency"] = tokens / arguments.max_model_len
+        labels["kv_cache_size_tokens"] = tokens
+    return ",".join(f'{name}="{labels[name]}"' for name in sorted(labels))

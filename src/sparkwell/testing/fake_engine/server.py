@@ -63,7 +63,7 @@ def facts(
         return web.json_response(shapes.models(arguments, created))
 
     async def metrics(_: web.Request) -> web.StreamResponse:
-        return web.Response(text=prometheus(counters, arguments.served_names[0], script))
+        return web.Response(text=prometheus(counters, arguments, script))
 
     async def state(_: web.Request) -> web.StreamResponse:
         return web.json_response(counters.state())

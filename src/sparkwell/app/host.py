@@ -19,7 +19,6 @@ from sparkwell.core.events import Event
 from sparkwell.core.launch import LaunchSpec
 from sparkwell.core.protocols import Driver
 from sparkwell.engines.vllm import parse_flag
-from sparkwell.engines.vllm.expect import first_start
 from sparkwell.gateway.backend import Model
 from sparkwell.monitor.progress import progress
 from sparkwell.store import History
@@ -281,5 +280,4 @@ class Host:
         """What this machine has seen before; else what is known of first starts."""
         seen = self._history.expected(spec.model, spec.engine, spec.engine_version)
         recipe = self._models.catalog.find(spec.model)
-        weights = recipe.weights_bytes if recipe else 0
-        return seen or first_start(spec.labels.get("device", "cuda"), weights)
+        return seen or (self._models.planning.first_start(recipe, spec) if recipe else {})

@@ -1,8 +1,9 @@
 """Puts a question to the planner: which model, on which machine, with which engine and flags."""
 
+import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -12,15 +13,17 @@ from sparkwell.catalog import Catalog, Recipe
 from sparkwell.catalog.described import Described, describe_recipe
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import UsageError
+from sparkwell.core.launch import LaunchSpec
 from sparkwell.core.phases import Phase
 from sparkwell.engines.environments import ENVIRONMENTS
 from sparkwell.engines.vllm import check_flags, doubtful, parse_flag, rules_for
 from sparkwell.engines.vllm.images import version_of
 from sparkwell.hardware.description import find_machine, machine_names
-from sparkwell.hardware.machine import Machine
+from sparkwell.hardware.machine import Device, Machine
 from sparkwell.planner.plan import Plan, Question, make_plan
 from sparkwell.planner.profiles import Choice, choose
 from sparkwell.planner.settings import GB10, resolve
+from sparkwell.planner.startup import estimate_startup
 
 HUB = "hf:"
 _FILES = (".gguf",)
@@ -138,6 +141,15 @@ class Planning:
             if database is None:
                 return None
             return History(database).expected(target.recipe.name, "vllm", version) or None
+
+    def first_start(self, recipe: Recipe, spec: LaunchSpec) -> dict[Phase, float]:
+        """Seconds by phase of a start on this machine, before it has a history of its own."""
+        device: Device = "cpu" if spec.labels.get("device") == "cpu" else "cuda"
+        eager = json.loads(spec.labels.get("flags", "{}")).get("enforce_eager") is True
+        machine = replace(self.here, device=device)
+        startup = estimate_startup(describe_recipe(recipe), machine, eager=eager)
+        pulled = [phase for phase in startup.phases if phase.name != Phase.PULL]
+        return {phase.name: phase.cold_s for phase in pulled if phase.cold_s is not None}
 
     def plan(self, name: str, wish: Wish) -> Plan:
         """Plan a model by its name. Raises SparkwellError for what cannot be planned."""

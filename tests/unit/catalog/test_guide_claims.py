@@ -238,7 +238,8 @@ def test_shell_commands_are_kept_with_their_line() -> None:
 
 
 def test_no_file_is_left_unread() -> None:
-    assert len(list(SHIPPED.iterdir())) == len(GUIDES) + 1
+    assert len(list(SHIPPED.glob("*.yaml"))) == len(GUIDES) + 1
+    assert {file.suffix for file in SHIPPED.iterdir()} == {".yaml", ".json"}
 
 
 def test_a_claim_is_judged_in_exactly_one_way() -> None:

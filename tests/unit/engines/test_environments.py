@@ -5,9 +5,7 @@ import re
 import pytest
 
 from sparkwell.core.errors import UsageError
-from sparkwell.core.phases import Phase
 from sparkwell.engines.environments import ENVIRONMENTS, EngineEnvironment, environment
-from sparkwell.engines.vllm.expect import CPU_SECONDS, first_start
 
 every = pytest.mark.parametrize("wanted", ENVIRONMENTS, ids=lambda wanted: wanted.name)
 REQUIREMENT = re.compile(r"^[A-Za-z0-9][\w.-]*(\[[\w,-]+\])?==[\w.+!]+( ; [^#]+)?$")
@@ -77,20 +75,3 @@ def test_only_the_cpu_environment_takes_torchs_cpu_build(wanted: EngineEnvironme
 def test_vision_and_audio_builds_that_break_torch_stay_out(wanted: EngineEnvironment) -> None:
     names = {re.split(r"[=\[ ]", line)[0] for line in requirements(wanted)}
     assert not names & {"torchvision", "torchaudio", "torchcodec"}
-
-
-def test_a_first_start_on_a_cpu_is_as_measured() -> None:
-    assert first_start("cpu", 10**12) == CPU_SECONDS
-    assert Phase.COMPILE not in first_start("cpu", 0)
-
-
-def test_a_first_start_on_a_gpu_grows_with_the_weights() -> None:
-    small, large = first_start("cuda", 9_437_000_000), first_start("cuda", 34_320_000_000)
-    assert large[Phase.WEIGHTS] == pytest.approx(204)  # the guide's 3.4 minutes for 34.3 GB
-    assert small[Phase.WEIGHTS] == pytest.approx(204 * 9.437 / 34.32)
-    assert {**small, Phase.WEIGHTS: 0} == {**large, Phase.WEIGHTS: 0}
-
-
-def test_expectations_are_not_shared() -> None:
-    first_start("cpu", 0)[Phase.LAUNCH] = -1
-    assert first_start("cpu", 0)[Phase.LAUNCH] > 0

@@ -214,7 +214,7 @@ def test_a_record_says_where_what_and_how_much() -> None:
     assert record_of(FACTS) == StartRecord(
         instance="q-1",
         machine="h100-80gb, 79.2 GiB",
-        total_bytes=round(79.18 * GIB),
+        total_bytes=85_017_493_504,
         model="qwen3-8b-fp8",
         repo="Qwen/Qwen3-8B-FP8",
         revision=None,

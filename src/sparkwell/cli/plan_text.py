@@ -1,6 +1,7 @@
 """A plan for people: memory as bars, speed beside its limit, and what would make it fit."""
 
 from collections.abc import Iterable, Iterator
+from shutil import get_terminal_size
 
 import click
 
@@ -10,13 +11,22 @@ from sparkwell.planner.overhead import Overhead
 from sparkwell.planner.plan import Plan
 from sparkwell.planner.speed import BatchSpeed, Speed
 
-BAR = 40
+BAR = 26
+WIDEST = 100
+# Rows without a bar repeat what others have drawn.
+_COLOURS = {
+    "weights": "blue",
+    "overhead": "yellow",
+    "KV cache": "green",
+    "system": "magenta",
+    "headroom": "white",
+}
 _CAUSES = {
     "activations": "activations",
     "kernels": "kernels",
     "graphs": "CUDA graphs",
     "state": "sampler",
-    "host": "the engine's processes",
+    "host": "processes",
     "page_cache": "page cache",
     "sleep": "hidden by sleep mode",
 }
@@ -65,14 +75,17 @@ def _rows(plan: Plan) -> Iterator[tuple[str, int, str]]:
     yield "overhead", memory.overhead, _causes(memory.parts)
     yield "KV cache", memory.kv_cache, _cache(plan)
     yield "budget", memory.budget, share
-    yield "outside", memory.outside, "CUDA context and what this version does not count"
+    yield "outside", memory.outside, "CUDA context, and what the budget leaves out"
 
 
 def _row(memory: Memory, name: str, size: int, note: str) -> str:
     filled = round(BAR * max(0, min(1, size / memory.total)))
-    bar = ("█" * filled).ljust(BAR) if name not in ("budget", "outside") else " " * BAR
-    line = f"  {name:<9}{_gib(size):>8}  {bar}  {note}".rstrip()
-    return click.style(line, fg="red") if size < 0 else line
+    colour = _COLOURS.get(name)
+    bar = ("█" * filled if colour else "").ljust(BAR)
+    if size < 0:
+        return click.style(f"  {name:<9}{_gib(size):>8}  {bar}  {note}".rstrip(), fg="red")
+    drawn = click.style(bar, fg=colour) if note else click.style(bar.rstrip(), fg=colour)
+    return f"  {name:<9}{_gib(size):>8}  {drawn}  {note}".rstrip()
 
 
 def _causes(parts: Overhead | None) -> str:
@@ -80,7 +93,7 @@ def _causes(parts: Overhead | None) -> str:
         return "measured here"
     sizes = {title: getattr(parts, name) for name, title in _CAUSES.items()}
     shown = sorted(sizes.items(), key=lambda item: -abs(item[1]))
-    return ", ".join(f"{title} {_gib(size)}" for title, size in shown if abs(size) > 0.05 * GIB)
+    return ", ".join(f"{title} {size / GIB:.1f}" for title, size in shown if abs(size) > 0.05 * GIB)
 
 
 def _cache(plan: Plan) -> str:
@@ -107,7 +120,7 @@ def _speed(speed: Speed | None) -> str:
     lines = [click.style(head, bold=True), single]
     if batched:
         lines.append(f"  together        {batched}")
-    lines += [first, f"  ({speed.efficiency.source})"]
+    lines += [first, _wrapped(f"({speed.efficiency.source})", "  ", "  ")]
     return "\n".join(lines)
 
 
@@ -129,23 +142,34 @@ def _start(plan: Plan) -> str:
 def _advice(plan: Plan) -> Iterator[str]:
     if plan.problems:
         # All of them have the same cause; each is another way out.
-        ways = [f"  - {each.remedy}" for each in plan.problems if each.remedy]
-        yield "\n".join([click.style(plan.problems[0].message, fg="red"), *ways])
-    lines = [f"  - {each.message} {each.remedy or ''}".rstrip() for each in plan.warnings]
-    lines += [f"  - {each}" for each in plan.question.corrections]
+        why = click.style(_wrapped(plan.problems[0].message), fg="red")
+        yield "\n".join([why, *(_item(each.remedy) for each in plan.problems if each.remedy)])
+    lines = [_item(f"{each.message} {each.remedy or ''}".rstrip()) for each in plan.warnings]
+    lines += [_item(each) for each in plan.question.corrections]
     if lines:
         yield "\n".join([click.style("Worth knowing", fg="yellow", bold=True), *lines])
 
 
 def _flags(plan: Plan, *, explain: bool) -> str:
     q = plan.question
+    head = click.style("Flags", bold=True)
     if not explain:
         words = " ".join(f"{name}={value}" for name, value in q.flags.items())
-        return click.style("Flags  ", bold=True) + words
+        return f"{head}\n{_wrapped(words, '  ', '  ')}"
     rows = [
-        f"  {name}={value}\n      {q.reasons.get(name, 'given')}" for name, value in q.flags.items()
+        f"  {name}={value}\n{_wrapped(q.reasons.get(name, 'Given.'), '      ', '      ')}"
+        for name, value in q.flags.items()
     ]
-    return "\n".join([click.style("Flags", bold=True), *rows])
+    return "\n".join([head, *rows])
+
+
+def _item(text: str) -> str:
+    return _wrapped(text, "  - ", "    ")
+
+
+def _wrapped(text: str, first: str = "", later: str = "") -> str:
+    width = min(WIDEST, get_terminal_size((WIDEST, 24)).columns)
+    return click.wrap_text(text, width, initial_indent=first, subsequent_indent=later)
 
 
 def _gib(size: int) -> str:

@@ -142,7 +142,10 @@ def _in_range(flag: Flag, value: float) -> bool:
 
 
 def _refusal(flag: Flag, value: FlagValue) -> UsageError:
-    return UsageError(f"The flag {flag.name} takes {flag.expected}, not {value!r}.")
+    return UsageError(
+        f"The flag {flag.name} takes {flag.expected}, not {value!r}.",
+        hint=f"`sparkwell flags {flag.name}` explains it.",
+    )
 
 
 def near_names(name: str) -> str:

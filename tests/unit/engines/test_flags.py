@@ -92,7 +92,7 @@ SHARE = "The flag gpu_memory_utilization takes a number from 0.01 to 1.0, not "
 def test_wrong_flags(text: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_flag(text)
-    assert str(caught.value) == message
+    assert str(caught.value).startswith(message)
 
 
 def test_a_typing_error_gets_a_suggestion() -> None:

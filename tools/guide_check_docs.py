@@ -29,8 +29,9 @@ Five guides, written by hand, describe how to serve Qwen3-32B, Qwen3-8B, Qwen3-3
 lines it stands in, Sparkwell's own figure, and a verdict. Figures of memory, speed and time are
 computed for a DGX Spark with the guide's flags and vLLM {version} (the guides' image) each time
 this page is made; how exact they are is in [accuracy.md](accuracy.md). A claim about a figure is
-right when the figure lies within what the claim says; "about" may mean 10 %. "Cannot tell" says
-what would be needed.
+right when the figure lies within what the claim says; "about" may mean 10 %. {computed} claims are
+computed so; the others were judged by reading the source that the claim's entry in
+`src/sparkwell/catalog/guides/` names. "Cannot tell" says what would be needed.
 
 {summary}
 
@@ -57,6 +58,7 @@ def page() -> str:
     )
     return TEXT.format(
         version="0.10.1.1",
+        computed=sum(checked.claim.check is not None for checked in every),
         summary=summary(every),
         contradictions="\n".join(map(contradiction, load_contradictions())),
         sections=sections,

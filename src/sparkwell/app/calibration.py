@@ -15,7 +15,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from statistics import median_high
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from sparkwell.app.paths import Paths
 from sparkwell.catalog.described import Described
@@ -23,12 +23,12 @@ from sparkwell.catalog.recipe import FlagValue
 from sparkwell.hardware.machine import Machine
 from sparkwell.planner.engine_rules import EngineRules
 from sparkwell.planner.memory import Calibration
+from sparkwell.planner.plan import Basis
 from sparkwell.planner.settings import Settings
 from sparkwell.store import StartRecord, Starts, reading
 from sparkwell.store.record import machine_key
 from sparkwell.store.spent import Model, Spent, Start, modelled_bytes
 
-Basis = Literal["measured here", "modelled, corrected by starts with other flags", "modelled"]
 NEWEST = 5
 
 

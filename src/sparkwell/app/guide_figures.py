@@ -70,7 +70,7 @@ class Figures:
             self.machine,
             kv_bytes_per_token=plan.memory.kv_per_token,
             kv_cache_tokens=plan.memory.kv_tokens,
-            devices=plan.settings.gpus,
+            devices=plan.settings.tensor_parallel,
             max_num_batched_tokens=plan.settings.max_num_batched_tokens,
             **{**wanted, **changes},
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from sparkwell.app.calibration import calibration
+from sparkwell.app.calibration import NOTHING, Known, calibration
 from sparkwell.app.paths import Paths
 from sparkwell.catalog import Catalog, Recipe
 from sparkwell.catalog.described import Described, describe_recipe
@@ -16,10 +16,12 @@ from sparkwell.core.errors import UsageError
 from sparkwell.core.launch import LaunchSpec
 from sparkwell.core.phases import Phase
 from sparkwell.engines.environments import ENVIRONMENTS
-from sparkwell.engines.vllm import check_flags, doubtful, parse_flag, rules_for
+from sparkwell.engines.vllm import check_flags, doubtful, read_flag, rules_for
 from sparkwell.engines.vllm.images import version_of
 from sparkwell.hardware.description import find_machine, machine_names
 from sparkwell.hardware.machine import Device, Machine
+from sparkwell.planner.engine_rules import EngineRules
+from sparkwell.planner.fit import Flags
 from sparkwell.planner.plan import Plan, Question, make_plan
 from sparkwell.planner.profiles import Choice, choose
 from sparkwell.planner.settings import GB10, resolve
@@ -90,10 +92,16 @@ class Planning:
         """The described machine of that name or file; this one where it is None."""
         return self.here if hardware is None else find_machine(hardware)
 
-    def choice(self, target: Target, wish: Wish) -> tuple[Choice, Machine, str]:
-        """The flags of the wish's profile, with the machine and the engine's version."""
+    def choice(
+        self, target: Target, wish: Wish, known: Known = NOTHING, flags: Flags | None = None
+    ) -> tuple[Choice, Machine, str]:
+        """The flags of the wish's profile, with the machine and the engine's version.
+
+        ``known`` is what starts with ``flags`` took here.
+        """
         machine = self.machine(wish.hardware)
-        version = wish.version or default_version(target.recipe, machine)
+        given = wish.version
+        version = default_version(target.recipe, machine) if given is None else given
         overrides = check_flags(wish.flags or {}, version=version)
         chosen = choose(
             wish.profile,
@@ -106,6 +114,8 @@ class Planning:
             beside_bytes=wish.beside_bytes,
             siblings=self.siblings(target.described),
             with_guide=[each.name for each in self._catalog if each.guide],
+            calibration=known.calibration,
+            calibrated_flags=flags,
         )
         return chosen, machine, version
 
@@ -113,8 +123,10 @@ class Planning:
         """Everything that a plan needs to know."""
         chosen, machine, version = self.choice(target, wish)
         rules = rules_for(version)
-        settings = resolve(chosen.flags, target.described, machine, rules)
-        known = calibration(self._paths, target.described, machine, rules, settings, chosen.flags)
+        known = self._known(target, machine, rules, chosen.flags)
+        if known.calibration is not None:  # what was seen here may leave room for other flags
+            chosen, _, _ = self.choice(target, wish, known, chosen.flags)
+            known = self._known(target, machine, rules, chosen.flags)
         return Question(
             described=target.described,
             machine=machine,
@@ -129,6 +141,10 @@ class Planning:
             siblings=self.siblings(target.described),
             others=tuple(find_machine(name) for name in machine_names()),
         )
+
+    def _known(self, target: Target, machine: Machine, rules: EngineRules, flags: Flags) -> Known:
+        settings = resolve(flags, target.described, machine, rules)
+        return calibration(self._paths, target.described, machine, rules, settings, flags)
 
     def _history(self, target: Target, version: str, wish: Wish) -> Mapping[Phase, float] | None:
         """Seconds by phase that starts on this machine took; None for another machine."""
@@ -182,11 +198,11 @@ def default_version(recipe: Recipe | None, machine: Machine) -> str:
     return known or pinned
 
 
-def parse_flags(texts: Sequence[str], version: str | None = None) -> dict[str, FlagValue]:
-    """The flags of ``--set NAME=VALUE``; raises UsageError for one given twice, or wrong."""
+def parse_flags(texts: Sequence[str]) -> dict[str, FlagValue]:
+    """The flags of ``--set NAME=VALUE``, not checked; raises UsageError for one given twice."""
     flags: dict[str, FlagValue] = {}
     for text in texts:
-        name, value = parse_flag(text, version=version)
+        name, value = read_flag(text)
         if name in flags and flags[name] != value:
             raise UsageError(f"--set gives {name} twice: {flags[name]} and {value}.")
         flags[name] = value

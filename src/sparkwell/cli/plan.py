@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sparkwell.cli.context import Context, json_option, pass_context
+from sparkwell.core.errors import UsageError
 
 if TYPE_CHECKING:
     from sparkwell.app.planning import Wish
@@ -65,14 +66,20 @@ def plan(
 
     MODEL is a recipe (`sparkwell models`), a folder with a checkpoint (./my-model), a GGUF file, or
     hf:ORG/NAME, of which only config.json and the headers of the weights are fetched. Without
-    --hardware the plan is for this machine.
+    --hardware the plan is for this machine. The exit status is 0 also when it does not fit: that is
+    an answer.
     """
     from sparkwell.app.planning import Wish, parse_flags
 
-    wish = Wish(hardware, engine_version, profile, parse_flags(flags, engine_version))
+    if sum(map(bool, (beside, contexts is not None, explain))) > 1:
+        raise UsageError(
+            "--beside, --contexts and --explain are three different pages.",
+            hint="Ask for one of them at a time.",
+        )
+    wish = Wish(hardware, engine_version, profile, parse_flags(flags))
     if beside:
         _several(context, (model, *beside), wish, as_json)
-    elif contexts:
+    elif contexts is not None:
         _contexts(context, model, contexts, wish, as_json)
     else:
         _one(context, model, wish, as_json, explain)

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from sparkwell.cli.plan_text import flag_lines
 from sparkwell.cli.table import table
 from sparkwell.core.units import GIB
 from sparkwell.hardware.machine import Machine
@@ -16,10 +17,10 @@ from sparkwell.planner.plan import Question
 def contexts_page(question: Question, rows: Sequence[ContextRow]) -> str:
     """What each context takes, how many sequences of it fit, and how fast one is."""
     q = question
-    head = f"{q.described.name} on {q.machine.name}, vLLM {q.rules.version}; flags otherwise: "
-    flags = " ".join(f"{k}={v}" for k, v in q.flags.items() if k != "max_model_len")
+    head = f"{q.described.name} on {q.machine.name}, vLLM {q.rules.version}; else with"
+    others = {name: value for name, value in q.flags.items() if name != "max_model_len"}
     titles = ("CONTEXT", "KV CACHE", "SEQUENCES", "ONE STREAM", "")
-    return f"{head}{flags}\n\n{table(titles, [_context(row) for row in rows])}"
+    return f"{head}\n{flag_lines(others)}\n\n{table(titles, [_context(row) for row in rows])}"
 
 
 def _context(row: ContextRow) -> tuple[str, ...]:
@@ -54,7 +55,7 @@ def placement_page(placement: Placement, machine: Machine) -> str:
     if not placement.fits:
         verdict = click.style("they do not fit together", fg="red", bold=True)
     rows = [_entry(entry) for entry in placement.entries]
-    lines = [f"{len(rows)} on {machine.name}: {verdict}", ""]
+    lines = [f"{len(rows)} models on {machine.name}: {verdict}", ""]
     lines.append(table(("MODEL", "HOLDS", "UTILIZATION", "KV CACHE", "CONTEXT"), rows))
     held = sum(entry.held_bytes for entry in placement.entries)
     lines += ["", f"Together {held / GIB:.1f} of {placement.free_bytes / GIB:.1f} GiB."]
@@ -69,7 +70,7 @@ def _entry(entry: Entry) -> tuple[str, ...]:
         return (entry.name, size, "", "", "")
     share = entry.flags.get("gpu_memory_utilization", "")
     tokens = f"{entry.memory.kv_tokens:,} tokens"
-    times = f"{entry.memory.max_concurrency:.1f} x {entry.flags.get('max_model_len', '')}"
+    times = f"{entry.memory.max_concurrency:.1f} x {entry.memory.context:,}"
     return (entry.name, size, str(share), tokens, times)
 
 

@@ -1,17 +1,20 @@
 """A plan for people: memory as bars, speed beside its limit, and what would make it fit."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from shlex import quote
 from shutil import get_terminal_size
 
 import click
 
+from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.units import GIB, duration, file_size
 from sparkwell.planner.memory import Memory
 from sparkwell.planner.overhead import Overhead
 from sparkwell.planner.plan import Plan
 from sparkwell.planner.speed import BatchSpeed, Speed
 
-BAR = 26
+BAR = 20
+CAUSES = 3
 WIDEST = 100
 # Rows without a bar repeat what others have drawn.
 _COLOURS = {
@@ -50,7 +53,8 @@ def _headline(plan: Plan, profile: str) -> str:
     verdict = click.style("fits", fg="green", bold=True)
     if not plan.fits:
         verdict = click.style("does not fit", fg="red", bold=True)
-    engine = f"vLLM {q.rules.version}"
+    measured = "" if q.rules.measured else f" ({q.rules.source.partition(' (')[0]})"
+    engine = f"vLLM {q.rules.version}{measured}"
     return f"{q.described.name} on {q.machine.name}, {engine}, profile {profile}: {verdict}"
 
 
@@ -93,14 +97,15 @@ def _causes(parts: Overhead | None) -> str:
         return "measured here"
     sizes = {title: getattr(parts, name) for name, title in _CAUSES.items()}
     shown = sorted(sizes.items(), key=lambda item: -abs(item[1]))
-    return ", ".join(f"{title} {size / GIB:.1f}" for title, size in shown if abs(size) > 0.05 * GIB)
+    large = [(title, size) for title, size in shown[:CAUSES] if abs(size) > 0.05 * GIB]
+    return ", ".join(f"{title} {size / GIB:.1f}" for title, size in large)
 
 
 def _cache(plan: Plan) -> str:
-    memory, settings = plan.memory, plan.settings
+    memory = plan.memory
     if memory.kv_cache <= 0:
         return "nothing is left"
-    times = f"{memory.max_concurrency:.2f} x {settings.max_model_len:,}"
+    times = f"{memory.max_concurrency:.2f} x {memory.context:,}"
     return f"{memory.kv_tokens:,} tokens, {memory.kv_per_token / 1024:.0f} KiB each; {times}"
 
 
@@ -145,7 +150,7 @@ def _advice(plan: Plan) -> Iterator[str]:
         why = click.style(_wrapped(plan.problems[0].message), fg="red")
         yield "\n".join([why, *(_item(each.remedy) for each in plan.problems if each.remedy)])
     lines = [_item(f"{each.message} {each.remedy or ''}".rstrip()) for each in plan.warnings]
-    lines += [_item(each) for each in plan.question.corrections]
+    lines += [_item(each) for each in (*plan.question.corrections, *plan.question.described.notes)]
     if lines:
         yield "\n".join([click.style("Worth knowing", fg="yellow", bold=True), *lines])
 
@@ -154,8 +159,7 @@ def _flags(plan: Plan, *, explain: bool) -> str:
     q = plan.question
     head = click.style("Flags", bold=True)
     if not explain:
-        words = " ".join(f"{name}={value}" for name, value in q.flags.items())
-        return f"{head}\n{_wrapped(words, '  ', '  ')}"
+        return f"{head}\n{flag_lines(q.flags)}"
     rows = [
         f"  {name}={value}\n{_wrapped(q.reasons.get(name, 'Given.'), '      ', '      ')}"
         for name, value in q.flags.items()
@@ -163,13 +167,26 @@ def _flags(plan: Plan, *, explain: bool) -> str:
     return "\n".join([head, *rows])
 
 
+def flag_lines(flags: Mapping[str, FlagValue]) -> str:
+    """NAME=VALUE as a shell takes it, as many in a line as fit; none is broken."""
+    lines = [" "]
+    for word in (quote(f"{name}={value}") for name, value in flags.items()):
+        if len(lines[-1]) + 1 + len(word) > _width() and lines[-1] != " ":
+            lines.append(" ")
+        lines[-1] += f" {word}"
+    return "\n".join(lines)
+
+
+def _width() -> int:
+    return min(WIDEST, get_terminal_size((WIDEST, 24)).columns)
+
+
 def _item(text: str) -> str:
     return _wrapped(text, "  - ", "    ")
 
 
 def _wrapped(text: str, first: str = "", later: str = "") -> str:
-    width = min(WIDEST, get_terminal_size((WIDEST, 24)).columns)
-    return click.wrap_text(text, width, initial_indent=first, subsequent_indent=later)
+    return click.wrap_text(text, _width(), initial_indent=first, subsequent_indent=later)
 
 
 def _gib(size: int) -> str:

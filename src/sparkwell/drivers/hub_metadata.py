@@ -66,18 +66,24 @@ def describe_hub(
     repository or revision), EnvironmentFault (gated, no network), UsageError (no safetensors),
     DocumentError, and what reading the config raises.
     """
+    if repo_id.count("/") != 1:
+        raise _no_name(repo_id)
     hub = _Repository(repo_id, revision, endpoint or constants.ENDPOINT, token)
     try:
         return hub.describe()
     except HFValidationError:
-        raise UnknownModelError(
-            f"{repo_id[:80]!r} is not the name of a repository.",
-            hint="Write hf:ORG/NAME, as the Hub shows it.",
-        ) from None
+        raise _no_name(repo_id) from None
     except HfHubHTTPError as error:
         raise hub.refused(error) from None
     except (OSError, ClientError) as error:  # OfflineModeIsEnabled is an OSError
         return _cached(hub, cache_dir, error)
+
+
+def _no_name(repo_id: str) -> UnknownModelError:
+    return UnknownModelError(
+        f"{repo_id[:80]!r} is not the name of a repository.",
+        hint="Write hf:ORG/NAME, as the Hub shows it.",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +162,7 @@ class _Repository:
                 )
         status = error.response.status_code
         hints = {
-            401: "HF_TOKEN, or the token that was saved, is not valid: renew or unset it.",
+            401: "It wants a token (set HF_TOKEN), or the one that is set or saved is not valid.",
             403: "The token may not read this repository.",
             429: "The Hub limits requests: wait some minutes, or set HF_TOKEN.",
         }

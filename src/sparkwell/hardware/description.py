@@ -113,7 +113,10 @@ def load_machine(file: Path) -> Machine:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a NUL in the path
-        raise DocumentError(f"{file}: this file cannot be read: {error}") from None
+        raise DocumentError(
+            f"{file}: this file cannot be read: {error}",
+            hint="--hardware takes a YAML file, or a name of `sparkwell hardware --list`.",
+        ) from None
     return parse_document(text, MachineDescription, str(file)).machine()
 
 

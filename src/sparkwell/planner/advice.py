@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 from sparkwell.core.units import GIB
 from sparkwell.planner.cautions import warnings
-from sparkwell.planner.fit import Case, largest_safe_utilization, loading_fits
+from sparkwell.planner.fit import Case, largest_safe_utilization, loading_fits, unchecked_bytes
 from sparkwell.planner.memory import Memory
 from sparkwell.planner.online import loading_peak_bytes
-from sparkwell.planner.remedies import Advice, Trouble, remedies
+from sparkwell.planner.remedies import remedies
 from sparkwell.planner.settings import Settings
+from sparkwell.planner.trouble import Advice, Trouble
 
 if TYPE_CHECKING:
     from sparkwell.planner.plan import Question
@@ -48,7 +49,7 @@ def _causes(case: Case, question: "Question", settings: Settings, memory: Memory
     """One sentence for each reason why it does not fit."""
     causes = [
         _too_little_cache(settings, memory),
-        _too_little_free(case, memory),
+        _too_little_free(case, settings, memory),
         _too_little_left(case, memory),
         _too_large_while_loading(case, question),
     ]
@@ -70,19 +71,24 @@ def _too_little_cache(settings: Settings, memory: Memory) -> str:
     )
 
 
-def _too_little_free(case: Case, memory: Memory) -> str:
-    if memory.startup_free is None or memory.budget <= memory.startup_free:
+def _too_little_free(case: Case, settings: Settings, memory: Memory) -> str:
+    """The start-up check, which goes by the share even where the KV cache is given in bytes."""
+    if memory.startup_free is None:
+        return ""
+    unchecked = unchecked_bytes(settings, memory)
+    wanted = memory.startup_free + unchecked if unchecked else memory.budget
+    if wanted <= memory.startup_free:
         return ""
     return (
         f"vLLM {case.rules.version} refuses to start: it wants its whole share of "
-        f"{_gib(memory.budget)} free, and {_gib(memory.startup_free)} are."
+        f"{_gib(wanted)} free, and {_gib(memory.startup_free)} are."
     )
 
 
 def _too_little_left(case: Case, memory: Memory) -> str:
     if memory.headroom is None or memory.headroom >= 0:
         return ""
-    if not case.machine.unified:
+    if not case.machine.floor_bytes:
         return f"At its peak the engine takes {-memory.headroom / GIB:.2f} GiB too much."
     return (
         f"At its peak the engine holds {_gib(memory.held)}, which leaves "

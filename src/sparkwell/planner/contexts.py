@@ -95,6 +95,6 @@ def _speed(
         prompt_tokens=min(_PROMPT_TOKENS, context),
         max_num_seqs=1,
         max_num_batched_tokens=settings.max_num_batched_tokens,
-        devices=settings.gpus,
+        devices=settings.tensor_parallel,
     )
     return speed.single_tokens_per_s if speed else None

@@ -15,7 +15,16 @@ from sparkwell.planner.settings import Settings, cache_type, resolve
 Flags = Mapping[str, FlagValue]
 UTILIZATION = "gpu_memory_utilization"
 # Flags that the overhead or the weights depend on: a calibration does not outlive their change.
-_CALIBRATED_WITH = ("max_num_batched_tokens", "max_num_seqs", "quantization", "enforce_eager")
+_CALIBRATED_WITH = (
+    "max_num_batched_tokens",
+    "max_num_seqs",
+    "quantization",
+    "enforce_eager",
+    "enable_sleep_mode",
+    "load_format",
+    "tensor_parallel_size",
+    "pipeline_parallel_size",
+)
 _FP8_ARITHMETIC = (8, 9)
 
 
@@ -49,8 +58,9 @@ class Case:
 
     def fits(self, flags: Flags) -> bool:
         """Whether these flags fit, the peak of loading included."""
-        memory = self.plan(flags)[1]
-        return fits(memory) and loading_fits(self, flags)
+        settings, memory = self.plan(flags)
+        starts = unchecked_bytes(settings, memory) <= 0
+        return fits(memory) and starts and loading_fits(self, flags)
 
     def on(self, machine: Machine) -> "Case":
         """The same on another machine, alone and as it is modelled."""
@@ -71,6 +81,16 @@ def excess_bytes(memory: Memory) -> int:
     """Bytes by which the budget is too large for the start-up check or for the headroom."""
     check = 0 if memory.startup_free is None else memory.budget - memory.startup_free
     return max(0, check, -(memory.headroom or 0))
+
+
+def unchecked_bytes(settings: Settings, memory: Memory) -> int:
+    """Bytes that the start-up check finds missing though the KV cache is given in bytes.
+
+    The check goes by the share all the same; 0 where it passes or the budget is the share.
+    """
+    if settings.kv_cache_memory_bytes is None or memory.startup_free is None:
+        return 0
+    return max(0, ceil(memory.total * settings.utilization) - memory.startup_free)
 
 
 def loading_fits(case: Case, flags: Flags) -> bool:
@@ -117,10 +137,11 @@ def largest_safe_utilization(
     there the answer is what the start-up check needs.
     """
     if flags.get("kv_cache_memory_bytes") is not None:
-        return matching_utilization(case, flags) if case.fits(flags) else None
+        share = matching_utilization(case, flags)
+        return share if case.fits({**flags, UTILIZATION: share}) else None
     limit = utilization_ceiling(case.machine, case.rules) if ceiling is None else ceiling
-    share = safe_utilization(case, flags, limit)
-    return share if share is not None and case.fits({**flags, UTILIZATION: share}) else None
+    safe = safe_utilization(case, flags, limit)
+    return safe if safe is not None and case.fits({**flags, UTILIZATION: safe}) else None
 
 
 def matching_utilization(case: Case, flags: Flags) -> float:

@@ -7,6 +7,7 @@ count come on top, and file pages that it counted are given back.
 
 from dataclasses import dataclass
 from math import ceil
+from typing import NamedTuple
 
 from sparkwell.catalog.described import Described
 from sparkwell.hardware.machine import Machine
@@ -38,7 +39,8 @@ class Memory:
 
     ``total`` is what the engine sees, ``budget`` what it may plan with, ``overhead`` what of it is
     neither weights nor KV cache; ``parts`` says what the overhead is made of, None where it was
-    measured. ``kv_cache`` can be negative: so much is missing. ``held`` is the engine's peak,
+    measured. ``context`` is the longest sequence, ``max_model_len`` or what was fitted.
+    ``kv_cache`` can be negative: so much is missing. ``held`` is the engine's peak,
     ``outside`` the share of it beside the budget. ``headroom`` is what stays over the guard's
     floor on unified memory (None where the system's own use is unknown), and the unused rest on
     a discrete GPU. ``measured`` tells a plan from a start on this machine from a modelled one.
@@ -51,6 +53,7 @@ class Memory:
     kv_cache: int
     kv_per_token: int
     kv_tokens: int
+    context: int
     max_concurrency: float
     held: int
     outside: int
@@ -80,31 +83,22 @@ def plan_memory(
     total = machine.total_for(rules.version)
     trial = Trial(described, settings, rules, warm=warm, coefficients=coefficients)
     parts = _overhead(trial, machine, total)
-    if calibration is None:
-        held_weights = weights.held_bytes(described, settings, coefficients)
-        lost = parts.total
-    else:
-        held_weights, lost = calibration.weights_bytes, calibration.overhead_bytes
-    given = settings.kv_cache_memory_bytes
-    budget = ceil(total * settings.utilization) if given is None else held_weights + lost + given
-    cache = budget - held_weights - lost
-    per_token = kv.bytes_per_token(described.shape, CACHE_BYTES[settings.cache_type])
-    per_token = max(1, per_token // _cache_shares(described, settings))
-    blocks = kv.whole_blocks(cache, per_token, settings.block_tokens)
+    spent, lost = _spent(trial, parts, calibration)
+    budget = _budget(settings, total, spent + lost)
+    cache = _cache(described, rules, settings, budget - spent - lost)
     outside = _outside(trial, machine)
     # A measured overhead is held too; pages are given back, and hidden memory is not free.
-    held = held_weights + lost - parts.total + parts.held + max(0, cache) + outside
+    held = spent + lost - parts.total + parts.held + max(0, cache.size) + outside
     return Memory(
         total=total,
         budget=budget,
-        weights=held_weights,
+        weights=spent,
         overhead=lost,
-        kv_cache=cache,
-        kv_per_token=per_token,
-        kv_tokens=kv.cache_tokens(
-            blocks, settings.block_tokens, settings.max_model_len, rules.tokens_round
-        ),
-        max_concurrency=kv.concurrency(blocks, settings.block_tokens, settings.max_model_len),
+        kv_cache=cache.size,
+        kv_per_token=cache.per_token,
+        kv_tokens=cache.tokens,
+        context=cache.context,
+        max_concurrency=cache.concurrency,
         held=held,
         outside=outside,
         headroom=_headroom(machine, total, held, beside_bytes),
@@ -113,6 +107,38 @@ def plan_memory(
         measured=calibration is not None,
         of_gpus=settings.gpus,
     )
+
+
+class _Cache(NamedTuple):
+    size: int
+    per_token: int
+    tokens: int
+    context: int
+    concurrency: float
+
+
+def _spent(trial: Trial, parts: Overhead, calibration: Calibration | None) -> tuple[int, int]:
+    """Weights and overhead, as they were measured here or as they are modelled."""
+    if calibration is not None:
+        return calibration.weights_bytes, calibration.overhead_bytes
+    return weights.held_bytes(trial.described, trial.settings, trial.coefficients), parts.total
+
+
+def _budget(settings: Settings, total: int, spent: int) -> int:
+    given = settings.kv_cache_memory_bytes
+    return ceil(total * settings.utilization) if given is None else spent + given
+
+
+def _cache(described: Described, rules: EngineRules, settings: Settings, size: int) -> _Cache:
+    """What the KV cache holds; a context that is to be fitted becomes as long as it allows."""
+    block = settings.block_tokens
+    per_token = kv.bytes_per_token(described.shape, CACHE_BYTES[settings.cache_type])
+    per_token = max(1, per_token // _cache_shares(described, settings))
+    blocks = kv.whole_blocks(size, per_token, block)
+    longest = settings.max_model_len
+    context = max(1, min(longest, blocks * block)) if settings.fitted_len else longest
+    tokens = kv.cache_tokens(blocks, block, context, rules.tokens_round)
+    return _Cache(size, per_token, tokens, context, kv.concurrency(blocks, block, context))
 
 
 def _cache_shares(described: Described, settings: Settings) -> int:
@@ -160,7 +186,8 @@ def _headroom(machine: Machine, total: int, held: int, beside: int) -> int | Non
     if not machine.unified:
         return total - beside - held
     if machine.system_bytes is None:
-        return None
+        # Unknown, unless it is too much even for a system that holds nothing.
+        return min(0, total - beside - held) or None
     return total - machine.system_bytes - beside - held - machine.floor_bytes
 
 

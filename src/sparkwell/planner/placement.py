@@ -16,7 +16,6 @@ from sparkwell.planner import kv
 from sparkwell.planner.fit import UTILIZATION, fits, takes_fp8_cache
 from sparkwell.planner.ladders import BATCHED_TOKENS, contexts_down
 from sparkwell.planner.memory import Memory
-from sparkwell.planner.remedies import Advice
 from sparkwell.planner.shares import (
     Bid,
     Engine,
@@ -26,6 +25,7 @@ from sparkwell.planner.shares import (
     share_out,
     together,
 )
+from sparkwell.planner.trouble import Advice
 
 __all__ = ["Engine", "Entry", "Fixed", "Placement", "ollama", "place"]
 # Beside weights and KV cache an Ollama runner has buffers and a process: assumed, not measured.
@@ -162,7 +162,9 @@ def _changed(
 
 def _kinds(wish: Engine, machine: Machine) -> Iterator[list[dict[str, FlagValue]]]:
     """Changes to try, each kind from the mildest on."""
-    settings, _ = bid_of(wish, machine).case.plan(wish.flags)
+    bid = bid_of(wish, machine)
+    settings, _ = bid.case.plan(wish.flags)
+    yield [] if bid.allowed else [{UTILIZATION: bid.least / 100}]
     small: dict[str, FlagValue] = {"max_num_batched_tokens": BATCHED_TOKENS[0]}
     steps = [small] if settings.max_num_batched_tokens > BATCHED_TOKENS[0] else []
     yield [*steps]
@@ -177,12 +179,14 @@ def _kinds(wish: Engine, machine: Machine) -> Iterator[list[dict[str, FlagValue]
 def _one_by_one(wishes: Sequence[Wish]) -> tuple[Advice, ...]:
     if len(wishes) < 2:
         return ()
+    any_fixed = any(isinstance(wish, Fixed) for wish in wishes)
+    first = ", and load Ollama's models first."
     return (
         Advice(
             "start-one-by-one",
             "An engine measures the memory while it starts; another that takes or frees some "
             "meanwhile makes it fail.",
-            "Start the next when the one before is ready, and load Ollama's models first.",
+            "Start the next when the one before is ready" + (first if any_fixed else "."),
         ),
     )
 

@@ -122,5 +122,5 @@ def _speed(question: Question, settings: Settings, memory: Memory) -> Speed | No
         prompt_tokens=min(PROMPT_TOKENS, context),
         max_num_seqs=settings.max_num_seqs,
         max_num_batched_tokens=settings.max_num_batched_tokens,
-        devices=settings.gpus,
+        devices=settings.tensor_parallel,
     )

@@ -8,24 +8,23 @@ from typing import Literal, get_args
 from sparkwell.catalog.described import Described
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import UsageError
-from sparkwell.core.units import GIB
 from sparkwell.hardware.machine import Machine
+from sparkwell.planner.corrections import corrections
 from sparkwell.planner.engine_rules import EngineRules
 from sparkwell.planner.fit import (
     UTILIZATION,
     Case,
     Flags,
-    takes_fp8_cache,
     utilization_ceiling,
     wide_cache_flag,
 )
 from sparkwell.planner.ladders import BATCHED_TOKENS, FEW, FEWEST
-from sparkwell.planner.memory import is_gb10
-from sparkwell.planner.online import weight_bits
-from sparkwell.planner.pick import PICKS, caches
+from sparkwell.planner.memory import Calibration
+from sparkwell.planner.pick import PICKS
+from sparkwell.planner.probes import caches
 from sparkwell.planner.reasons import GIVEN, explain
 from sparkwell.planner.search import Candidate, Search
-from sparkwell.planner.yarn import check_context, scaled_limit
+from sparkwell.planner.yarn import check_context
 
 Profile = Literal[
     "balanced", "throughput", "latency", "concurrency", "long-context", "quality", "guide"
@@ -67,13 +66,16 @@ def choose(
     beside_bytes: int = 0,
     siblings: Mapping[str, str] = MappingProxyType({}),
     with_guide: Sequence[str] = (),
+    calibration: Calibration | None = None,
+    calibrated_flags: Flags | None = None,
 ) -> Choice:
     """The flags of a profile; ``overrides`` win, and the rest is computed around them.
 
     ``base`` are the recipe's flags, of which those in ``COMPUTED`` are computed anew on a GPU.
     ``guide_flags`` are None where the model has no guide; ``with_guide`` names those that have.
     ``siblings`` are repositories of the same model by format ("bf16", "fp8", "awq").
-    ``beside_bytes`` is what other engines hold on the same device. Where nothing fits, the flags
+    ``beside_bytes`` is what other engines hold on the same device. ``calibration`` is what starts
+    with ``calibrated_flags`` took here. Where nothing fits, the flags
     are those that come nearest. Raises UsageError for an unknown profile, for a guide that does
     not exist, and for a context that the model does not reach.
     """
@@ -89,12 +91,12 @@ def choose(
     kept = {name: value for name, value in base.items() if name not in COMPUTED}
     if profile != "long-context":
         check_context(described, rules, {**kept, **overrides})
-    case = Case(described, machine, rules, beside_bytes)
+    case = Case(described, machine, rules, beside_bytes, calibration, calibrated_flags)
     search, chosen = _picked(profile, Search(case, kept, overrides, ceiling=0.0))
     check_context(described, rules, chosen.flags)
     chosen = replace(chosen, flags=_ordered(chosen.flags))
-    corrections = _corrections(profile, search, chosen, siblings)
-    return Choice(chosen.flags, explain(profile, search, chosen), corrections)
+    missed = corrections(profile, search, chosen, siblings)
+    return Choice(chosen.flags, explain(profile, search, chosen), missed)
 
 
 def _without_guide(described: Described, with_guide: Sequence[str]) -> UsageError:
@@ -149,65 +151,3 @@ def _serves(profile: str, search: Search) -> bool:
     useful = search.context(min(USEFUL, search.longest))
     candidate = search.at(BATCHED_TOKENS[0], FEWEST, useful, cache)
     return candidate.fits and candidate.holds(min(useful, USEFUL), FEW)
-
-
-def _corrections(
-    profile: str, search: Search, chosen: Candidate, siblings: Mapping[str, str]
-) -> tuple[str, ...]:
-    found = [
-        _without_fp8(profile, search, chosen),
-        _better_sibling(profile, search, siblings),
-        _share_raised(search, chosen),
-        _beyond_native(search, chosen),
-    ]
-    return tuple(sentence for sentence in found if sentence)
-
-
-def _without_fp8(profile: str, search: Search, chosen: Candidate) -> str | None:
-    """Where FP8 keys and values would have helped, but the engine version has them only slowly."""
-    case = search.case
-    open_ = "kv_cache_dtype" not in search.overrides and profile != "quality"
-    short = not chosen.holds(search.longest, 1) or profile in ("concurrency", "throughput")
-    possible = takes_fp8_cache(case.machine, case.rules)
-    if possible or not is_gb10(case.machine) or not (open_ and short and chosen.wide_cache):
-        return None
-    return (
-        f"An FP8 KV cache would hold twice the tokens, but vLLM {case.rules.version} has it on "
-        "this machine only with its old engine. From 0.11.0 on it works."
-    )
-
-
-def _better_sibling(profile: str, search: Search, siblings: Mapping[str, str]) -> str | None:
-    bits = search.case.described.quantization.weight_bits
-    ranked = sorted((weight_bits(name) or 0, name) for name in siblings)
-    if profile != "quality" or not ranked or ranked[-1][0] <= bits:
-        return None
-    most, name = ranked[-1]
-    return (
-        f"These weights have {bits} bits; {siblings[name]} is the same model with {most}, and "
-        "loses less."
-    )
-
-
-def _share_raised(search: Search, chosen: Candidate) -> str | None:
-    usual = utilization_ceiling(search.case.machine, search.case.rules)
-    share = chosen.settings.utilization
-    if UTILIZATION in search.overrides or search.ceiling <= usual or share <= usual:
-        return None
-    return (
-        f"The share is {share:.2f} rather than the engine's {usual:.2f}, with which not one "
-        f"sequence fits; {(chosen.memory.headroom or 0) / GIB:.1f} GiB stay free."
-    )
-
-
-def _beyond_native(search: Search, chosen: Candidate) -> str | None:
-    """Scaling was possible, but there was no room for all of it."""
-    reach = scaled_limit(search.case.described.shape)
-    context = chosen.settings.max_model_len
-    if not search.scale or context >= reach or "max_model_len" in search.overrides:
-        return None
-    if search.longest < reach and search.case.described.shape.extended_context:
-        return "Your own flags for the positions are kept, so the context stays the model's own."
-    if reach > search.longest:
-        return None
-    return f"The model could have {reach:,} tokens; of {context:,} one sequence fits."

@@ -13,7 +13,8 @@ from sparkwell.planner.ladders import (
     SHORT_TOKENS,
     TYPICAL_TOKENS,
 )
-from sparkwell.planner.pick import BALANCED_MOST, LONGEST_STEP
+from sparkwell.planner.pick import BALANCED_MOST
+from sparkwell.planner.probes import LONGEST_STEP
 from sparkwell.planner.search import Candidate, Search
 from sparkwell.planner.yarn import PRICE, scaling_for
 

@@ -49,6 +49,7 @@ def _memory(memory: Memory) -> Json:
         "kv_cache_bytes": max(0, memory.kv_cache),
         "kv_bytes_per_token": memory.kv_per_token,
         "kv_cache_tokens": memory.kv_tokens,
+        "max_model_len": memory.context,
         "max_concurrency": round(memory.max_concurrency, 2),
         "headroom_bytes": memory.headroom,
         "held_bytes": memory.held,

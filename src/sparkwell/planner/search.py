@@ -97,6 +97,8 @@ class Search:
 
     def at(self, tokens: int, sequences: int, context: int, cache: str) -> Candidate:
         """The candidate with these values, as far as the user leaves them open."""
+        steps = self.overrides.get("max_num_batched_tokens", tokens)
+        sequences = min(sequences, steps) if isinstance(steps, int) else sequences
         flags: dict[str, FlagValue] = {
             "max_model_len": context,
             "max_num_batched_tokens": tokens,
@@ -139,7 +141,7 @@ class Search:
             prompt_tokens=min(prompt, longest),
             max_num_seqs=settings.max_num_seqs,
             max_num_batched_tokens=settings.max_num_batched_tokens,
-            devices=settings.gpus,
+            devices=settings.tensor_parallel,
         )
 
     def together(self, candidate: Candidate) -> float | None:
@@ -150,7 +152,7 @@ class Search:
         case, settings = self.case, candidate.settings
         described = as_served(case.described, candidate.flags)
         size = self._token_bytes(candidate)
-        model = model_on(described, case.machine, size, settings.gpus)
+        model = model_on(described, case.machine, size, settings.tensor_parallel)
         if model is None:
             return None
         length = min(TYPICAL_TOKENS, settings.max_model_len)

@@ -262,7 +262,7 @@ def test_the_endpoint_of_the_environment_counts(hub: Hub, tmp_path: Path) -> Non
         (401, "RepoNotFound", UnknownModelError, "set HF_TOKEN to a token that may read it"),
         (404, "RevisionNotFound", UnknownModelError, "has no revision"),
         (403, "GatedRepo", EnvironmentFault, "me/Mine is gated"),
-        (401, "", EnvironmentFault, "is not valid: renew or unset it"),
+        (401, "", EnvironmentFault, "wants a token"),
         (429, "", EnvironmentFault, "limits requests: wait some minutes"),
         (500, "", EnvironmentFault, "answered 500 for me/Mine. Try later."),
     ],

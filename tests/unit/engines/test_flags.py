@@ -84,9 +84,9 @@ SHARE = "The flag gpu_memory_utilization takes a number from 0.01 to 1.0, not "
             "the gateway's port is --port.",
         ),
         ("--model=x", "The flag model cannot be set: the recipe says which model is served."),
-        ("", "vLLM has no flag ''. See `vllm serve --help=all`."),
-        ("=5", "vLLM has no flag ''. See `vllm serve --help=all`."),
-        ("zzzzqq=1", "vLLM has no flag 'zzzzqq'. See `vllm serve --help=all`."),
+        ("", "vLLM has no flag ''. `sparkwell flags` lists them."),
+        ("=5", "vLLM has no flag ''. `sparkwell flags` lists them."),
+        ("zzzzqq=1", "vLLM has no flag 'zzzzqq'. `sparkwell flags` lists them."),
     ],
 )
 def test_wrong_flags(text: str, message: str) -> None:

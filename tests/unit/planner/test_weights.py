@@ -1,5 +1,7 @@
 """What an engine holds for the weights: as it was measured, and shared out."""
 
+from dataclasses import replace
+
 import pytest
 from tests.unit.planner.measured import MACHINES, MODELS, OTHERS, planned
 
@@ -12,7 +14,8 @@ ONE = "qwen3-32b-fp8"
 
 
 def settings(model: str, **flags: int) -> Settings:
-    return resolve(flags, MODELS[model], MACHINES["h200-141gb"], rules_for("0.25.0"))
+    eight = replace(MACHINES["h200-141gb"], gpus=8)
+    return resolve(flags, MODELS[model], eight, rules_for("0.25.0"))
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -49,12 +49,17 @@ def parse_flag(text: str, version: str | None = None) -> tuple[str, FlagValue]:
     Raises UsageError for a flag that this version of vLLM (None: the recorded one) does not have,
     one that is Sparkwell's own, or a value out of range.
     """
+    name, value = read_flag(text)
+    return name, check_flag(name, value, version)
+
+
+def read_flag(text: str) -> tuple[str, FlagValue]:
+    """As ``parse_flag``, but not checked: for flags of a version that is not known yet."""
     name, given, value = text.partition("=")
     name = name.strip().lstrip("-").replace("-", "_").lower()
     if not given and name.removeprefix("no_") in FLAGS:
-        bare = name.removeprefix("no_")
-        return bare, check_flag(bare, name in FLAGS, version)
-    return name, check_flag(name, _value(value.strip()) if given else True, version)
+        return name.removeprefix("no_"), name in FLAGS
+    return name, _value(value.strip()) if given else True
 
 
 def check_flags(
@@ -153,7 +158,7 @@ def near_names(name: str) -> str:
     if alias := aliased(name):
         return f"It is another name of {alias}."
     near = get_close_matches(name, known_names(), n=3, cutoff=0.6)
-    return f"Did you mean {' or '.join(near)}?" if near else "See `vllm serve --help=all`."
+    return f"Did you mean {' or '.join(near)}?" if near else "`sparkwell flags` lists them."
 
 
 def _value(text: str) -> FlagValue:

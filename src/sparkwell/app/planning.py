@@ -62,9 +62,14 @@ class Planning:
     """Plans for this host: its catalog, its machine, what it has seen."""
 
     def __init__(
-        self, paths: Paths, catalog: Catalog, environ: Mapping[str, str] | None = None
+        self,
+        paths: Paths,
+        catalog: Catalog,
+        environ: Mapping[str, str] | None = None,
+        model_folders: Sequence[str] = (),
     ) -> None:
         self._paths = paths
+        self._model_folders = model_folders
         self._catalog = catalog
         self._environ = dict(os.environ if environ is None else environ)
 
@@ -135,6 +140,7 @@ class Planning:
             calibration=known.calibration,
             basis=known.basis,
             history=self._history(target, version, wish),
+            present_bytes=self._present_bytes(target, wish),
             reasons=chosen.reasons,
             corrections=(*chosen.corrections, *doubtful(chosen.flags, version)),
             beside_bytes=wish.beside_bytes,
@@ -157,6 +163,17 @@ class Planning:
             if database is None:
                 return None
             return History(database).expected(target.recipe.name, "vllm", version) or None
+
+    def _present_bytes(self, target: Target, wish: Wish) -> int:
+        """What of the model is on this machine already, in bytes: all of it or, as known, none."""
+        described = target.described
+        if described.repo is None or wish.hardware is not None:
+            return 0
+        from sparkwell.drivers.hub import cache_folders, find_checkpoint
+
+        folders = cache_folders(self._environ, self._model_folders)
+        found = find_checkpoint(described.repo, folders, described.revision)
+        return described.weights_bytes if found else 0
 
     def first_start(self, recipe: Recipe, spec: LaunchSpec) -> dict[Phase, float]:
         """Seconds by phase of a start on this machine, before it has a history of its own."""

@@ -57,7 +57,7 @@ class ModelService:
         self._environments = EnvironmentStore(paths.engines, self._environ)
         self._folders = cache_folders(self._environ, settings.model_folders)
         self._changes = check_models(settings, catalog)
-        self.planning = Planning(paths, catalog, self._environ)
+        self.planning = Planning(paths, catalog, self._environ, settings.model_folders)
 
     def availability(self, recipe: Recipe) -> Availability:
         """What a start of this model would find on this machine."""

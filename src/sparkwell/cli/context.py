@@ -71,7 +71,7 @@ class Context:
         """The planner for this host."""
         from sparkwell.app.planning import Planning
 
-        return Planning(self.paths, self.catalog, self.environ)
+        return Planning(self.paths, self.catalog, self.environ, self.settings.model_folders)
 
     @cached_property
     def environments(self) -> "EnvironmentStore":

@@ -13,6 +13,9 @@ import click
 import sparkwell
 from sparkwell.core.errors import EnvironmentFault, SparkwellError, UsageError
 
+# pydantic would look through all installed packages for plugins: a tenth of a short command's time.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 COMMANDS = {
     "demo": "A real engine with a small model, installed and started in one go.",
     "up": "Start a model and wait until it has answered.",

@@ -18,6 +18,7 @@ from statistics import median_high
 from typing import NamedTuple
 
 from sparkwell.app.paths import Paths
+from sparkwell.app.spent import Model, Spent, Start, modelled_bytes
 from sparkwell.catalog.described import Described
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.hardware.machine import Machine
@@ -27,7 +28,6 @@ from sparkwell.planner.plan import Basis
 from sparkwell.planner.settings import Settings
 from sparkwell.store import StartRecord, Starts, reading
 from sparkwell.store.record import machine_key
-from sparkwell.store.spent import Model, Spent, Start, modelled_bytes
 
 NEWEST = 5
 

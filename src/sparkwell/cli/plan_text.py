@@ -8,6 +8,7 @@ import click
 
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.units import GIB, duration, file_size
+from sparkwell.planner.engine_rules import EngineRules
 from sparkwell.planner.memory import Memory
 from sparkwell.planner.overhead import Overhead
 from sparkwell.planner.plan import Plan
@@ -53,9 +54,16 @@ def _headline(plan: Plan, profile: str) -> str:
     verdict = click.style("fits", fg="green", bold=True)
     if not plan.fits:
         verdict = click.style("does not fit", fg="red", bold=True)
-    measured = "" if q.rules.measured else f" ({q.rules.source.partition(' (')[0]})"
-    engine = f"vLLM {q.rules.version}{measured}"
+    engine = f"vLLM {q.rules.version}{_basis_of(q.rules)}"
     return f"{q.described.name} on {q.machine.name}, {engine}, profile {profile}: {verdict}"
+
+
+def _basis_of(rules: EngineRules) -> str:
+    """How well the version's memory rules are known, where no start of it was measured."""
+    if rules.measured:
+        return ""
+    source = rules.source.partition(" (")[0]
+    return " (from source)" if source.startswith("read in") else f" ({source})"
 
 
 def _memory(plan: Plan) -> str:

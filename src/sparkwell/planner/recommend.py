@@ -14,8 +14,8 @@ from sparkwell.planner.plan import CONTEXT_IN_USE, Plan
 Score = tuple[float, ...]
 _GIB = 2**30
 _K = 1024
-# A model that does not fit in 16 times the memory has another reason.
-_TIMES = (2, 4, 8, 16)
+# A model that does not fit in 4,096 times the memory has another reason.
+_TIMES = tuple(2**step for step in range(1, 13))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,12 @@ def contract(plan: Plan, guide: Iterable[Mapping[str, Any]] = ()) -> Json:
         "model": q.described.name,
         "repo": q.described.repo,
         "hardware": q.machine.name,
-        "engine": {"name": q.rules.engine, "version": q.rules.version, "rules": q.rules.source},
+        "engine": {
+            "name": q.rules.engine,
+            "version": q.rules.version,
+            "measured": q.rules.measured,
+            "rules": q.rules.source,
+        },
         "flags": dict(q.flags),
         "fits": plan.fits,
         "basis": q.basis,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sparkwell.app.spent import cache_bytes
 from sparkwell.catalog import Recipe, load_catalog
 from sparkwell.core.launch import Endpoint, LaunchSpec
 from sparkwell.core.units import GIB
@@ -18,7 +19,6 @@ from sparkwell.planner.kv import cache_tokens
 from sparkwell.planner.settings import Settings
 from sparkwell.store import StartRecord, Starts, open_database, reading
 from sparkwell.store.record import engine_key, machine_key, memory_flags, start_record
-from sparkwell.store.spent import cache_bytes
 from sparkwell.store.starts import KEPT_ALIKE
 
 RECORD = StartRecord(

@@ -15,7 +15,7 @@ Score = tuple[float, ...]
 _GIB = 2**30
 _K = 1024
 # A model that does not fit in 4,096 times the memory has another reason.
-_TIMES = tuple(2**step for step in range(1, 13))
+_TIMES = tuple(1 << step for step in range(1, 13))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from sparkwell.core.errors import ConflictError, UsageError
 from sparkwell.core.events import Event
 from sparkwell.core.launch import LaunchSpec
 from sparkwell.core.protocols import Driver
-from sparkwell.engines.vllm import parse_flag
+from sparkwell.engines.vllm import read_flag
 from sparkwell.gateway.backend import Model
 from sparkwell.monitor.progress import progress
 from sparkwell.store import History
@@ -134,7 +134,7 @@ class Host:
         Raises ConflictError when it does not fit on this machine, unless it is forced.
         """
         recipe = self._models.catalog.get(model)
-        wish = StartWish(dict(parse_flag(flag) for flag in flags), profile, force)
+        wish = StartWish(dict(read_flag(flag) for flag in flags), profile, force)
         # Labels, so that `restart` knows them also after the daemon was replaced.
         given = {SET: json.dumps(list(flags)), PROFILE: profile or "", FORCE: "1" if force else ""}
 
@@ -251,7 +251,7 @@ class Host:
         """Flags that cannot be had must not be passed over in silence."""
         if running is None or running.model != recipe.name or not running.holds_the_machine:
             return
-        now = dict(parse_flag(flag) for flag in self._flags_of(running))
+        now = dict(read_flag(flag) for flag in self._flags_of(running))
         others = bool(wish.flags) and now != wish.flags
         other_profile = wish.profile is not None and wish.profile != self._label(running, PROFILE)
         if others or other_profile:

@@ -69,5 +69,6 @@ def _on_cpu(recipe: Recipe, environment: Installed, wish: StartWish) -> dict[str
         raise UsageError(f"No guide says how to start {recipe.name}.", hint="Leave --profile out.")
     guide = recipe.guide.flags if wish.profile == GUIDE and recipe.guide else None
     base = recipe.serve.flags if guide is None else guide
-    where = f"recipe {recipe.name}"
-    return check_flags({**base, **wish.flags}, where=where, version=environment.version)
+    version = environment.version
+    own = check_flags(base, where=f"recipe {recipe.name}", version=version)
+    return {**own, **check_flags(wish.flags, version=version)}

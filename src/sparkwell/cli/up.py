@@ -23,7 +23,7 @@ from sparkwell.core.errors import (
     SparkwellError,
     UnknownModelError,
 )
-from sparkwell.engines.vllm import check_flags, parse_flag
+from sparkwell.engines.vllm import check_flags, read_flag
 
 
 @click.command(short_help="Start a model and wait until it has answered.")
@@ -92,7 +92,9 @@ class Wanted:
 def check_request(context: Context, model: str, flags: tuple[str, ...]) -> None:
     """Refuse what can be seen to be wrong here, before a daemon is started for it."""
     recipe = context.catalog.get(model)
-    check_flags(dict(parse_flag(flag) for flag in flags))
+    given = dict(read_flag(flag) for flag in flags)
+    found = context.models.availability(recipe).environment
+    check_flags(given, version=found.version if found else None)
     context.models.must_be_startable(recipe)
 
 

@@ -21,6 +21,7 @@ from accuracy.rows import (
     typical,
 )
 from fit_overhead import cases, lines, shown
+from generated import bring_up_to_date
 from sparkwell.planner.starts import Session, left_out
 
 FILE = Path(__file__).parent.parent / "docs" / "accuracy.md"
@@ -186,17 +187,5 @@ def page() -> str:
     )
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Write the page, or say that it is not fresh."""
-    wanted = page()
-    if "--check" not in arguments:
-        FILE.write_text(wanted, encoding="utf-8")
-        return 0
-    if FILE.is_file() and FILE.read_text(encoding="utf-8") == wanted:
-        return 0
-    print(f"docs/{FILE.name} is not what the code says: run `make docs`")
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(bring_up_to_date({FILE: page()}, sys.argv[1:]))

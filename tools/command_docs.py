@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from generated import bring_up_to_date
 from recipe_fields import MEANINGS
 from sparkwell.app.config import Settings
 from sparkwell.catalog import Recipe
@@ -256,21 +257,5 @@ PAGES = {
 }
 
 
-def main(arguments: list[str]) -> int:
-    """Write the pages, or with --check compare them; returns the exit status."""
-    stale = 0
-    for name, make in PAGES.items():
-        file, wanted = DOCS / name, make()
-        if file.exists() and file.read_text(encoding="utf-8") == wanted:
-            continue
-        if "--check" in arguments:
-            stale = 1
-            print(f"docs/{name} is not what the code says: run `make docs`")
-        else:
-            file.write_text(wanted, encoding="utf-8")
-            print(f"docs/{name}")
-    return stale
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(bring_up_to_date({DOCS / name: make() for name, make in PAGES.items()}, sys.argv[1:]))

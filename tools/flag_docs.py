@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from generated import bring_up_to_date
 from sparkwell.engines.environments import environment
 from sparkwell.engines.vllm.explain import FlagFacts, facts_of
 from sparkwell.engines.vllm.history import history, removed_in
@@ -107,17 +108,5 @@ def escape(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Write the page, or say that it is not fresh."""
-    wanted = page(environment("vllm").version)
-    if "--check" not in arguments:
-        FILE.write_text(wanted, encoding="utf-8")
-        return 0
-    if FILE.is_file() and FILE.read_text(encoding="utf-8") == wanted:
-        return 0
-    print(f"docs/{FILE.name} is not what the code says: run `make docs`")
-    return 1
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(bring_up_to_date({FILE: page(environment("vllm").version)}, sys.argv[1:]))

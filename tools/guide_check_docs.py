@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from generated import bring_up_to_date
 from sparkwell.app.guide_check import Checked, check_all
 from sparkwell.app.guide_figures import Figures
 from sparkwell.app.paths import find_paths
@@ -113,18 +114,5 @@ def line(cells: Iterable[object]) -> str:
     return f"| {' | '.join(str(cell).replace('|', chr(92) + '|') for cell in cells)} |"
 
 
-def main() -> int:
-    """Write the page, or say that it is stale."""
-    text = page()
-    if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
-        return 0
-    if "--check" in sys.argv:
-        print("docs/guide-check.md is not what the code says: run `make docs`")
-        return 1
-    PAGE.write_text(text, encoding="utf-8")
-    print("docs/guide-check.md")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(bring_up_to_date({PAGE: page()}, sys.argv[1:]))

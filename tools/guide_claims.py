@@ -5,21 +5,8 @@ With --check nothing is written: the exit status is 1 when the file is not what 
 
 import sys
 
+from generated import bring_up_to_date
 from sparkwell.catalog.guide_claims import SNAPSHOT, read_guides, snapshot
 
-
-def main() -> int:
-    """Write the file, or say that it is stale."""
-    text = snapshot(read_guides())
-    if SNAPSHOT.exists() and SNAPSHOT.read_bytes() == text:
-        return 0
-    if "--check" in sys.argv:
-        print(f"{SNAPSHOT.name} is not what the YAML files say: run `make docs`")
-        return 1
-    SNAPSHOT.write_bytes(text)
-    print(f"src/sparkwell/catalog/guides/{SNAPSHOT.name}")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(bring_up_to_date({SNAPSHOT: snapshot(read_guides()).decode()}, sys.argv[1:]))

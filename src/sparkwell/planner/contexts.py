@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from sparkwell.core.errors import UsageError
-from sparkwell.planner.fit import Case, Flags, fits
+from sparkwell.planner.fit import Case, Flags
 from sparkwell.planner.online import as_served
 from sparkwell.planner.settings import Settings
 from sparkwell.planner.speed import estimate_speed
@@ -69,7 +69,7 @@ def _row(case: Case, flags: Flags, context: int) -> ContextRow:
         context=context,
         kv_bytes=blocks * settings.block_tokens * memory.kv_per_token,
         sequences=memory.max_concurrency,
-        fits=factor is not None and fits(memory),
+        fits=factor is not None and case.fits({**flags, "max_model_len": context}),
         tokens_per_s=_speed(case, flags, settings, context, memory.kv_per_token),
         scaling=factor,
     )

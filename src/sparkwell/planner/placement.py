@@ -13,9 +13,10 @@ from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.units import GIB
 from sparkwell.hardware.machine import Machine
 from sparkwell.planner import kv
-from sparkwell.planner.fit import UTILIZATION, fits, takes_fp8_cache
+from sparkwell.planner.fit import UTILIZATION, takes_fp8_cache
 from sparkwell.planner.ladders import BATCHED_TOKENS, contexts_down
 from sparkwell.planner.memory import Memory
+from sparkwell.planner.online import loading_peak_bytes
 from sparkwell.planner.shares import (
     Bid,
     Engine,
@@ -102,9 +103,10 @@ def _placed(wishes: Sequence[Wish], machine: Machine) -> Placement:
     free = free_bytes(bids, machine)
     shares = lowered(bids, share_out(bids, free - fixed, machine.total_bytes), fixed)
     memories = together(bids, shares, fixed)
+    every = fixed + sum(memory.held for memory in memories)
     of_engine = iter(
-        Entry(bid.engine.name, each.held, bid.allowed and fits(each), bid.flags(share), each)
-        for bid, share, each in zip(bids, shares, memories, strict=True)
+        _placed_engine(bid, share, memory, every - memory.held)
+        for bid, share, memory in zip(bids, shares, memories, strict=True)
     )
     room = fixed <= free
     entries = tuple(
@@ -115,6 +117,11 @@ def _placed(wishes: Sequence[Wish], machine: Machine) -> Placement:
     return Placement(entries, free, why)
 
 
+def _placed_engine(bid: Bid, share: int, memory: Memory, beside_bytes: int) -> Entry:
+    fits = bid.allowed and bid.fits(share, beside_bytes)
+    return Entry(bid.engine.name, memory.held, fits, bid.flags(share), memory)
+
+
 def _why(wishes: Sequence[Wish], bids: Sequence[Bid], free: int) -> str:
     """Why they do not fit: one's own share is too small, or all need too much together."""
     for bid in bids:
@@ -123,6 +130,14 @@ def _why(wishes: Sequence[Wish], bids: Sequence[Bid], free: int) -> str:
                 f"{bid.engine.name} needs a share of at least {bid.least / 100:.2f} for its "
                 f"weights, its overhead and one sequence of its context; {UTILIZATION} is "
                 f"{bid.engine.limit:.2f}."
+            )
+    for bid in bids:
+        peak = loading_peak_bytes(bid.engine.described, bid.engine.flags)
+        others = sum(wish.held_bytes for wish in wishes if isinstance(wish, Fixed))
+        if peak is not None and peak + others > free:
+            return (
+                f"{bid.engine.name} takes up to {_gib(peak)} while it loads, before its weights "
+                f"shrink; beside {_gib(others)} only {_gib(free - others)} are there."
             )
     needs = [(bid.engine.name, bid.memory(bid.least).held) for bid in bids]
     needs += [(wish.name, wish.held_bytes) for wish in wishes if isinstance(wish, Fixed)]

@@ -53,6 +53,10 @@ class Bid:
         """Its memory with that share, beside others."""
         return replace(self.case, beside_bytes=beside_bytes).plan(self.flags(percent))[1]
 
+    def fits(self, percent: int, beside_bytes: int) -> bool:
+        """Whether it fits with that share beside others, the peak of loading included."""
+        return replace(self.case, beside_bytes=beside_bytes).fits(self.flags(percent))
+
     @property
     def allowed(self) -> bool:
         """Whether the user's own share is enough for the least."""

@@ -114,12 +114,3 @@ WIDE_GB10: Kernels = {Phase.PROFILE: 42.0}
 
 COMPILED = (Phase.COMPILE, Phase.GRAPHS)
 """Phases that ``--enforce-eager`` leaves out."""
-
-
-def expected_seconds(kind: Kind, size: StartSize, *, cold: bool, eager: bool) -> dict[Phase, float]:
-    """Seconds of each phase after the download, kernels that must be compiled not counted."""
-    return {
-        phase: (figure.cold if cold else figure.warm).of(size)
-        for phase, figure in FIGURES[kind].items()
-        if not (eager and phase in COMPILED)
-    }

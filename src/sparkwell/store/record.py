@@ -9,6 +9,7 @@ from sparkwell.core.launch import LaunchSpec
 from sparkwell.core.units import GIB
 from sparkwell.engines.vllm.history import parse_version
 from sparkwell.hardware.machine import Machine
+from sparkwell.planner.flag_cautions import UNCOUNTED
 from sparkwell.store.starts import StartRecord
 
 MODELLED_FLAGS = (
@@ -27,20 +28,7 @@ MODELLED_FLAGS = (
 )
 """Flags that the planner has a term for: a start with other values says something all the same."""
 
-OTHER_FLAGS = (
-    "compilation_config",
-    "cpu_offload_gb",
-    "data_parallel_size",
-    "dtype",
-    "enable_expert_parallel",
-    "enable_lora",
-    "hf_overrides",
-    "max_lora_rank",
-    "max_loras",
-    "num_gpu_blocks_override",
-    "quantization",
-    "speculative_config",
-)
+OTHER_FLAGS = (*UNCOUNTED, "dtype", "hf_overrides", "max_lora_rank", "max_loras", "quantization")
 """Flags that change memory in ways that are not computed: starts are compared within them only."""
 
 

@@ -72,7 +72,7 @@ def test_the_document_follows_the_contract(planning: Planning, name: str) -> Non
         {"claim", "guide_says", "sparkwell_says", "verdict", "why"} <= each.keys()
         for each in claims
     )
-    assert bool(claims) == (CATALOG.get(name).guide is not None) or claims
+    assert claims or CATALOG.get(name).guide is None
     assert all({"id", "message", "remedy"} <= each.keys() for each in document["warnings"])
 
 

@@ -184,3 +184,11 @@ def test_more_beside_it_never_gives_more(asked: Engine, beside: int, more: int) 
 @pytest.mark.parametrize("machine", [SPARK, H100], ids=["unified", "discrete"])
 def test_nothing_fits_trivially(machine: Machine) -> None:
     assert place([], machine).fits
+
+
+def test_weights_that_shrink_while_loading_need_room_for_their_peak() -> None:
+    shrinking = engine("qwen3-32b", "0.15.1", quantization="fp8")
+    placement = place([shrinking, Fixed("ollama/x", 45 * GIB)], find_machine("dgx-spark"))
+    assert not placement.fits
+    assert "while it loads" in str(placement.why_not)
+    assert place([shrinking, Fixed("ollama/x", 20 * GIB)], find_machine("dgx-spark")).fits

@@ -18,7 +18,6 @@ from sparkwell.planner.startup import (
     Startup,
     estimate_startup,
 )
-from sparkwell.planner.startup_figures import StartSize, expected_seconds
 
 CATALOG = load_catalog()
 SPARK, H100, HOST = (find_machine(name) for name in ("dgx-spark", "h100-80gb", "cpu"))
@@ -173,13 +172,17 @@ def test_a_phase_that_only_the_history_knows_is_there() -> None:
 
 
 def test_figures_by_kind_of_machine() -> None:
-    size = StartSize(weights_bytes=34_322_434_048, layers=64, graphs=30)
-    cold = expected_seconds("gb10", size, cold=True, eager=False)
-    warm = expected_seconds("gb10", size, cold=False, eager=False)
-    assert list(cold) == [each for each in Phase if each in cold]
-    assert cold[Phase.WEIGHTS] == warm[Phase.WEIGHTS] == pytest.approx(190, rel=0.01)
-    assert cold[Phase.COMPILE] > warm[Phase.COMPILE]
-    assert Phase.COMPILE not in expected_seconds("cpu", size, cold=True, eager=True)
+    found = estimate_startup(described("qwen3-32b-fp8"), find_machine("dgx-spark"))
+    names = [each.name for each in found.phases]
+    assert names == [each for each in Phase if each in names]
+    cold, warm = seconds(found, Phase.WEIGHTS)
+    assert cold == warm == pytest.approx(190, rel=0.01)
+    cold, warm = seconds(found, Phase.COMPILE)
+    assert cold is not None
+    assert warm is not None
+    assert cold > warm
+    on_cpu = estimate_startup(described("demo-qwen3"), find_machine("cpu"), eager=True)
+    assert Phase.COMPILE not in [each.name for each in on_cpu.phases]
 
 
 def test_an_unknown_gpu_takes_the_h100s_figures() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import sparkwell
 from sparkwell.admin import API_VERSION
 from sparkwell.app.service import ModelService
-from sparkwell.app.starting import StartWish
+from sparkwell.app.starting import DEFAULT_PROFILE, StartWish
 from sparkwell.catalog import Recipe
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import ConflictError, UsageError
@@ -166,7 +166,8 @@ class Host:
         profile = self._label(same, PROFILE) if same else ""
         force = bool(self._label(same, FORCE)) if same else False
         # Looked at before what runs is stopped: else nothing would run in the end.
-        self._models.must_be_startable(self._models.catalog.get(name))
+        wish = StartWish(dict(read_flag(flag) for flag in flags), profile or None, force)
+        self._models.start_flags(self._models.catalog.get(name), wish)
         if same and same.holds_the_machine:
             await self._supervisor.down()
         return self.up(name, flags, profile=profile or None, force=force)
@@ -253,7 +254,8 @@ class Host:
             return
         now = dict(read_flag(flag) for flag in self._flags_of(running))
         others = bool(wish.flags) and now != wish.flags
-        other_profile = wish.profile is not None and wish.profile != self._label(running, PROFILE)
+        profile = self._label(running, PROFILE) or DEFAULT_PROFILE
+        other_profile = wish.profile is not None and wish.profile != profile
         if others or other_profile:
             raise ConflictError(
                 f"{recipe.name} is {running.state} already, with other flags.",

@@ -208,6 +208,14 @@ async def test_up_of_another_model_is_refused(bench: Bench) -> None:
         bench.host.up("demo-llama", [])
 
 
+async def test_the_profile_that_runs_may_be_asked_for_by_name_and_no_other(bench: Bench) -> None:
+    instance = await bench.ready()
+    again = bench.host.up("demo-qwen3", [], profile="balanced")
+    assert (again["instance"], again["new"]) == (instance, False)
+    with pytest.raises(ConflictError, match="with other flags"):
+        bench.host.up("demo-qwen3", [], profile="latency")
+
+
 async def test_restart_keeps_the_flags(bench: Bench) -> None:
     first = await bench.ready("max_num_seqs=4", "enforce_eager=false")
     argv = bench.argv(first)

@@ -5,6 +5,7 @@ all complaints of a file come at once.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -40,11 +41,32 @@ def parse_document(text: str, schema: type[Model], where: str) -> Model:
 
     Raises DocumentError with one line per problem.
     """
+    return parse_with_lines(text, schema, where)[0]
+
+
+def parse_with_lines(
+    text: str, schema: type[Model], where: str
+) -> tuple[Model, Mapping[Path, int]]:
+    """As ``parse_document``, with the line (from 1) of each path, for checks that come later."""
     data, lines = _read(text, where)
     try:
-        return schema.model_validate({} if data is None else data)
+        return schema.model_validate({} if data is None else data), lines
     except ValidationError as error:
         raise DocumentError("\n".join(_problems(error, schema, lines, where))) from None
+
+
+def read_nodes(
+    text: str, where: str, *, merging: bool = False
+) -> tuple[yaml.Node | None, dict[Path, int]]:
+    """The nodes of one document, bounded in depth, and the line of each path; None for no node.
+
+    ``merging`` lets merge keys pass, for a reader that resolves them within a limit of its own.
+    Raises DocumentError for what is no YAML, and for a key that is there twice.
+    """
+    with _as_document_errors(text, where):
+        _refuse_what_grows(text, where, merging)
+        tree = _Loader(text).get_single_node()
+        return tree, {} if tree is None else _lines_by_path(tree, where)
 
 
 def dotted(path: Sequence[str | int]) -> str:
@@ -55,14 +77,17 @@ def dotted(path: Sequence[str | int]) -> str:
 
 def _read(text: str, where: str) -> tuple[Any, dict[Path, int]]:
     """The document's data, and the line of each path in it."""
+    tree, lines = read_nodes(text, where)
+    if tree is None:
+        return None, lines
+    with _as_document_errors(text, where):
+        return _Loader("").construct_document(tree), lines
+
+
+@contextmanager
+def _as_document_errors(text: str, where: str) -> Iterator[None]:
     try:
-        _refuse_what_grows(text, where)
-        loader = _Loader(text)
-        tree = loader.get_single_node()
-        if tree is None:
-            return None, {}
-        lines = _lines_by_path(tree, where)
-        return loader.construct_document(tree), lines
+        yield
     except yaml.YAMLError as error:
         raise DocumentError(_not_yaml(error, text, where)) from None
     except UnicodeError:
@@ -71,7 +96,7 @@ def _read(text: str, where: str) -> tuple[Any, dict[Path, int]]:
         raise DocumentError(f"{where}: this contains itself") from None
 
 
-def _refuse_what_grows(text: str, where: str) -> None:
+def _refuse_what_grows(text: str, where: str, merging: bool) -> None:
     """Refuse, before anything is built, what a short text can make endless.
 
     Past some ten thousand levels PyYAML's C loader ends the process; a merge key copies what it
@@ -80,7 +105,7 @@ def _refuse_what_grows(text: str, where: str) -> None:
     depth = 0
     event: Any
     for event in yaml.parse(text, Loader=_Loader):
-        if _is_merge_key(event):
+        if not merging and _is_merge_key(event):
             line = event.start_mark.line + 1
             said = "the merge key << is not taken here; write the fields out"
             raise DocumentError(f"{where}:{line}: {said}")

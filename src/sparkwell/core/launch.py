@@ -24,12 +24,44 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Mount:
+    """A folder in a container. ``source`` is an absolute path, or the name of a volume."""
+
+    source: str
+    target: str
+    read_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What an engine in a container needs beside its command line.
+
+    ``name`` is the Compose service's and the container's. ``port`` is where the engine listens
+    inside, ``entrypoint`` None means the image's own. ``gpus`` asks for all NVIDIA GPUs.
+    ``ulimits`` are Docker's names and values. ``read_only`` closes the root file system; the
+    folders in ``tmpfs`` are then in memory.
+    """
+
+    image: str
+    name: str
+    port: int
+    entrypoint: tuple[str, ...] | None = None
+    mounts: tuple[Mount, ...] = ()
+    gpus: bool = False
+    ipc: str | None = None
+    ulimits: Mapping[str, int] = field(default_factory=dict)
+    read_only: bool = False
+    tmpfs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LaunchSpec:
-    """One engine process tree to run. A driver renders and applies it; it changes nothing.
+    """One engine to run. A driver renders and applies it; it changes nothing.
 
     ``env`` is added to a minimal environment, never to the daemon's own. ``stop_grace_s`` is
     how long the engine may take to end by itself after SIGTERM. ``labels`` come back unchanged
-    when the instance is adopted.
+    when the instance is adopted. ``served_model`` is the model's name in the engine's own API,
+    None where that is ``model``. ``container`` is None for a process of this machine.
     """
 
     instance: str
@@ -41,6 +73,8 @@ class LaunchSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     stop_grace_s: float = 30.0
+    served_model: str | None = None
+    container: Container | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +107,11 @@ class Running:
     """A live instance as a driver sees it.
 
     ``pid`` and ``start_ticks`` (field 22 of /proc/PID/stat) name the process beyond doubt,
-    also when the pid is used again. ``started_at`` is Unix time in seconds.
+    also when the pid is used again; None where the driver sees no process of it.
+    ``started_at`` is Unix time in seconds.
     """
 
     spec: LaunchSpec
-    pid: int
-    start_ticks: int
+    pid: int | None
+    start_ticks: int | None
     started_at: float

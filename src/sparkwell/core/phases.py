@@ -7,7 +7,10 @@ from enum import StrEnum
 class Phase(StrEnum):
     """One stretch of a start. The order of definition is the order in which they happen."""
 
-    PULL = "pull"  # fetch what is missing from the Hub
+    PREPARE = "prepare"  # look what a start needs that is not here yet
+    PULL = "pull"  # fetch the container image
+    DOWNLOAD = "download"  # fetch the weights
+    QUEUE = "queue"  # another start has the machine: one at a time measures memory
     LAUNCH = "launch"  # processes start, Python imports, the configuration is read
     INIT = "init"  # the engine core and its workers come up
     WEIGHTS = "weights"  # tensors are read into memory
@@ -29,7 +32,10 @@ class Phase(StrEnum):
 
 
 _LABELS = {
-    Phase.PULL: "fetching the model",
+    Phase.PREPARE: "looking what is here",
+    Phase.PULL: "pulling the image",
+    Phase.DOWNLOAD: "downloading the weights",
+    Phase.QUEUE: "waiting for another start",
     Phase.LAUNCH: "starting the engine",
     Phase.INIT: "setting up workers",
     Phase.WEIGHTS: "loading weights",
@@ -40,6 +46,8 @@ _LABELS = {
     Phase.CANARY: "asking for a first token",
     Phase.READY: "ready",
 }
+BEFORE_LAUNCH = (Phase.PREPARE, Phase.PULL, Phase.DOWNLOAD, Phase.QUEUE)
+"""Phases that a start has only when something was missing or in the way."""
 _ORDER = {phase: position for position, phase in enumerate(Phase)}
 
 

@@ -44,12 +44,20 @@ class Driver(Protocol):
         """All live instances, also those that an earlier daemon started."""
         ...
 
+    def knows(self, instance: str) -> bool:
+        """Whether an instance of that id was started and is not forgotten."""
+        ...
+
     def log_path(self, instance: str) -> str:
         """The file with the newest part of the instance's output."""
         ...
 
     def follow(self, instance: str, *, from_start: bool = True) -> AsyncIterator[str]:
         """Lines of the instance's output as they come; ends when the instance has ended."""
+        ...
+
+    async def written(self, instance: str) -> tuple[list[str], list[str]]:
+        """The output so far: its lines as following cuts them, and a last one without an end."""
         ...
 
     def ended(self) -> list[tuple[LaunchSpec, ExitRecord]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from statistics import median
 
 from sparkwell.core.launch import LaunchSpec
-from sparkwell.core.phases import Phase
+from sparkwell.core.phases import BEFORE_LAUNCH, Phase
 
 RECENT = 5
 
@@ -27,9 +27,13 @@ class History:
         self._db = connection
 
     def add(self, spec: LaunchSpec, durations: Mapping[Phase, float], ended_at: float) -> None:
-        """Remember a start that became ready; ``durations`` and ``ended_at`` in seconds."""
+        """Remember a start that became ready; ``durations`` and ``ended_at`` in seconds.
+
+        What was fetched first is not remembered: the next start will find it.
+        """
         start = (spec.model, spec.engine, spec.engine_version)
-        rows = [(*start, phase, max(0.0, s), ended_at) for phase, s in durations.items()]
+        taken = {phase: s for phase, s in durations.items() if phase not in BEFORE_LAUNCH}
+        rows = [(*start, phase, max(0.0, s), ended_at) for phase, s in taken.items()]
         with self._db:  # commits, or rolls back: an open transaction would block the next one
             self._db.execute("BEGIN IMMEDIATE")
             self._db.executemany(_ADD, rows)

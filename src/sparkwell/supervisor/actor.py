@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from sparkwell.core.errors import ConflictError, SparkwellError
 from sparkwell.core.launch import Endpoint, ExitRecord, LaunchSpec, Running
@@ -15,12 +15,16 @@ from sparkwell.supervisor import messages
 from sparkwell.supervisor.box import Box, Instance, State
 from sparkwell.supervisor.journal import Journal
 from sparkwell.supervisor.machine import ready_instance, step
-from sparkwell.supervisor.start import StartWatch, Timeline
+from sparkwell.supervisor.start import OnMark, StartWatch, Timeline
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 Prepare = Callable[[str], LaunchSpec]
 """Makes the launch spec for an instance id; raises SparkwellError when it cannot be launched."""
+
+Provide = Callable[[OnMark], Awaitable[LaunchSpec]]
+"""Fetches what a start lacks, telling how far it is, and makes the spec that is launched."""
 
 Measured = Callable[[LaunchSpec, Mapping[str, float]], Awaitable[None]]
 """Takes what a start that became ready said of itself: figures by name, e.g. weights_gib."""
@@ -46,7 +50,7 @@ class Supervisor:
     ``watch`` follows a start until the engine answers; ``finished`` is told the timeline of
     every start that became ready, so that the next one can be estimated; ``measured`` is told
     the figures of its log and metrics, an adopted one's too: whoever started the engine, they are
-    its own words. ``read_error`` finds the engine's own reason in a line of its log.
+    its own words.
     """
 
     def __init__(
@@ -56,7 +60,6 @@ class Supervisor:
         watch: StartWatch,
         *,
         new_id: Callable[[str], str],
-        read_error: Callable[[str], str | None] = lambda _line: None,
         finished: Callable[[LaunchSpec, Timeline], None] = lambda _spec, _timeline: None,
         measured: Measured = _forget,
     ) -> None:
@@ -64,30 +67,34 @@ class Supervisor:
         self._journal = journal
         self._watch = watch
         self._new_id = new_id
-        self._read_error = read_error
         self._finished = finished
         self._measured = measured
         self._box = Box()
         self._specs: dict[str, LaunchSpec] = {}
         self._timelines: dict[str, Timeline] = {}
         self._leases: dict[str, int] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._launching = asyncio.Lock()
+        self._provide: dict[str, Provide] = {}
+        self._preparing: dict[str, asyncio.Task[LaunchSpec]] = {}
+        self._launching: dict[str, asyncio.Event] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._turn = asyncio.Lock()
         self._closing = False
         self._changed = asyncio.Condition()
 
     # ── what others may see ─────────────────────────────────────────────────────────────────
 
     @property
-    def instance(self) -> Instance | None:
-        """The instance that holds the machine or failed last; for showing, not for deciding."""
-        return self._box.instance
+    def instances(self) -> tuple[Instance, ...]:
+        """All that live, and for each model the run that failed last; for showing."""
+        return self._box.instances
 
-    @property
-    def timeline(self) -> Timeline | None:
-        """When the current instance entered its phases, in Unix seconds."""
-        instance = self._box.instance
-        return self._timelines.get(instance.id) if instance else None
+    def of(self, model: str) -> Instance | None:
+        """The instance of a model, or the one that failed last; for showing."""
+        return self._box.of(model)
+
+    def timeline(self, instance: str) -> Timeline | None:
+        """When an instance entered its phases, in Unix seconds."""
+        return self._timelines.get(instance)
 
     def spec(self, instance: str) -> LaunchSpec | None:
         """What an instance of this daemon was launched with."""
@@ -98,6 +105,10 @@ class Supervisor:
         """Leases that are out now."""
         return sum(self._leases.values())
 
+    def leases(self, instance: str) -> int:
+        """Leases on one instance that are out now."""
+        return self._leases.get(instance, 0)
+
     # ── what others may ask for ─────────────────────────────────────────────────────────────
 
     async def adopt(self) -> None:
@@ -105,32 +116,35 @@ class Supervisor:
         for running in await self._driver.running():
             await self._adopt_one(running)
 
-    def up(self, model: str, prepare: Prepare) -> str:
+    def up(self, model: str, prepare: Prepare, provide: Provide | None = None) -> str:
         """Begin to serve ``model`` and return its instance id, at once.
 
-        Raises ConflictError when another model holds the machine, and what ``prepare`` raises;
-        nothing has changed then.
+        ``provide`` fetches what the start lacks and makes the final spec; without one the spec
+        of ``prepare`` is launched. Raises ConflictError when the model is just stopping, and
+        what ``prepare`` raises; nothing has changed then.
         """
         if self._closing:
             raise ConflictError("The daemon is ending.", hint="Try again in a moment.")
         wanted = messages.Up(model, self._new_id(model))
         box, effects = step(self._box, wanted)
         if effects:
-            self._specs = {wanted.instance: prepare(wanted.instance)}
+            self._specs[wanted.instance] = prepare(wanted.instance)
+            if provide:
+                self._provide[wanted.instance] = provide
         self._carry_out(box, effects)
-        return self._box.instance.id if self._box.instance else wanted.instance
+        current = self._box.of(model)
+        return current.id if current else wanted.instance
 
     def refuse_more(self) -> None:
         """Start nothing any more: what starts while the daemon ends would outlive it."""
         self._closing = True
 
-    async def down(self) -> Instance | None:
-        """End what holds the machine and return when no process of it is left."""
-        stopped = self._box.instance if self._box.busy else None
-        self._apply(messages.Down())
-        if stopped:  # and not: until the box is free, for the next one may have it by then
-            async with self._changed:
-                await self._changed.wait_for(lambda: not self._holds(stopped.id))
+    async def down(self, model: str | None = None) -> list[Instance]:
+        """End a model, or all, and return when no process of them is left."""
+        stopped = [each for each in self._box.live if model in (None, each.model)]
+        self._apply(messages.Down(model))
+        async with self._changed:  # these, and not: until nothing runs; the next may by then
+            await self._changed.wait_for(lambda: not any(map(self._holds, _ids(stopped))))
         return stopped
 
     def ensure_ready(self, model: str) -> Lease:
@@ -152,8 +166,7 @@ class Supervisor:
         """Wait until a start has ended one way or the other; None when it was stopped."""
         async with self._changed:
             await self._changed.wait_for(lambda: not self._is_moving(instance))
-        current = self._box.instance
-        return current if current and current.id == instance else None
+        return self._box.get(instance)
 
     async def close(self) -> None:
         """Let go of everything; engines go on running."""
@@ -171,15 +184,17 @@ class Supervisor:
         self._box = box
         for effect in effects:
             self._carry_out_one(effect)
+        self._forget_the_gone()
         self._spawn(self._notify())
 
     def _carry_out_one(self, effect: messages.Effect) -> None:
         match effect:
             case messages.Launch(instance=instance):
-                self._timelines = {instance: Timeline()}
+                self._timelines[instance] = Timeline()
+                self._launching[instance] = asyncio.Event()
                 self._spawn(self._launch(instance))
             case messages.Follow(instance=instance):
-                self._timelines = {instance: Timeline(observed=False)}
+                self._timelines[instance] = Timeline(observed=False)
                 self._spawn(self._live(instance))
             case messages.Terminate(instance=instance):
                 self._spawn(self._terminate(instance))
@@ -204,13 +219,60 @@ class Supervisor:
     # ── effects ─────────────────────────────────────────────────────────────────────────────
 
     async def _launch(self, instance: str) -> None:
+        """Fetch what is missing, wait for the turn, start, and keep the turn until it answers.
+
+        One start at a time: an engine measures the memory while it starts, and another that
+        takes or frees some meanwhile makes it fail.
+        """
         try:
-            async with self._launching:
-                await self._driver.start(self._specs[instance])
+            if not await self._prepared(instance):
+                return
+            try:
+                await self._start(instance)
+            finally:
+                self._turn.release()
+        finally:
+            self._launched(instance)
+
+    async def _prepared(self, instance: str) -> bool:
+        """Whether the start has all it needs, and the turn; else its end has been told."""
+        work = self._preparing[instance] = self._spawn(self._prepare(instance))
+        await asyncio.wait({work})
+        del self._preparing[instance]
+        if work.cancelled():
+            self._apply(messages.Withdrawn(instance))
+        elif error := work.exception():
+            self._apply(messages.NotLaunched(instance, _words(error)))
+        else:
+            self._specs[instance] = work.result()
+            return True
+        return False
+
+    async def _prepare(self, instance: str) -> LaunchSpec:
+        provide = self._provide.pop(instance, None)
+        heard = partial(self._heard, instance)
+        spec = await provide(heard) if provide else self._specs[instance]
+        if self._turn.locked():
+            heard(PhaseMark(Phase.QUEUE))
+        await self._turn.acquire()
+        return spec
+
+    async def _start(self, instance: str) -> None:
+        self._heard(instance, PhaseMark(Phase.LAUNCH))
+        try:
+            running = await self._driver.start(self._specs[instance])
         except Exception as error:
             self._apply(messages.NotLaunched(instance, _words(error)))
         else:
-            await self._live(instance)
+            self._specs[instance] = running.spec
+            self._spawn(self._live(instance))
+            self._launched(instance)
+            await self.settled(instance)
+
+    def _launched(self, instance: str) -> None:
+        """Whoever wants to stop it may: there is something to stop, or never will be."""
+        if launching := self._launching.pop(instance, None):
+            launching.set()
 
     async def _live(self, instance: str) -> None:
         """See a running instance through to its end, whatever happens on the way."""
@@ -244,11 +306,12 @@ class Supervisor:
 
     async def _cause(self, instance: str) -> str | None:
         """What the engine says of its failed start; the first error is the one that matters."""
-        current = self._box.instance
-        if current is None or current.id != instance or current.state is not State.STARTING:
+        current = self._box.get(instance)
+        if current is None or current.state is not State.STARTING:
             return None
+        read_error = self._watch.talks[self._specs[instance].engine].read_error
         async for line in self._driver.follow(instance):
-            if said := self._read_error(line):
+            if said := read_error(line):
                 return said
         return None
 
@@ -261,17 +324,21 @@ class Supervisor:
         """Hand on what the engine said of itself. It is ready: no request waits for this."""
         timeline = self._timelines.get(spec.instance)
         if timeline and Phase.READY in timeline.entered:
-            timeline.learn(await self._watch.figures(spec.endpoint))
+            timeline.learn(await self._watch.figures(spec))
             await self._measured(spec, timeline.facts)
 
     async def _terminate(self, instance: str) -> None:
         """Its end is seen by ``_live``, as every end is.
 
-        A launch on its way is waited for: what a driver has not yet started it cannot stop.
+        What is being fetched is let go of at once. A launch on its way is waited for: what a
+        driver has not yet started it cannot stop.
         """
-        async with self._launching:
-            launched = self._holds(instance)
-        if not launched:
+        if preparing := self._preparing.get(instance):
+            preparing.cancel()
+            return
+        if launching := self._launching.get(instance):
+            await launching.wait()
+        if not self._holds(instance):
             return
         try:
             await self._driver.stop(instance)
@@ -282,8 +349,9 @@ class Supervisor:
         spec = running.spec
         if spec.instance in self._specs:
             return  # our own: it was started while the driver was looking
-        if self._box.busy:
-            # One instance holds the machine; a second one is left over from a crash.
+        current = self._box.of(spec.model)
+        if current and current.holds_the_machine:
+            # A model has one instance; a second one is left over from a crash.
             await self._driver.stop(spec.instance)
             return
         self._specs[spec.instance] = spec
@@ -293,32 +361,42 @@ class Supervisor:
     # ── helpers ─────────────────────────────────────────────────────────────────────────────
 
     def _holds(self, instance: str) -> bool:
-        current = self._box.instance
-        return self._box.busy and current is not None and current.id == instance
+        current = self._box.get(instance)
+        return current is not None and current.holds_the_machine
 
     def _is_moving(self, instance: str) -> bool:
-        current = self._box.instance
-        if current is None or current.id != instance:
-            return False
-        return current.state in (State.STARTING, State.STOPPING)
+        current = self._box.get(instance)
+        return current is not None and current.state in (State.STARTING, State.STOPPING)
+
+    def _forget_the_gone(self) -> None:
+        """What was kept for instances that the box no longer knows."""
+        known = {*_ids(self._box.instances), *self._launching, *self._preparing, *self._leases}
+        for kept in (self._specs, self._timelines, self._provide):
+            for instance in [each for each in kept if each not in known]:
+                del kept[instance]
 
     async def _notify(self) -> None:
         async with self._changed:
             self._changed.notify_all()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return task
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and task.exception():
+        handled = task in self._preparing.values()
+        if not task.cancelled() and task.exception() and not handled:
             logger.error("A supervisor task failed", exc_info=task.exception())
 
 
-def _words(error: Exception) -> str:
+def _ids(instances: Iterable[Instance]) -> list[str]:
+    return [each.id for each in instances]
+
+
+def _words(error: BaseException) -> str:
     """Why something failed. A mistake of ours must not leave the box waiting for ever."""
     if isinstance(error, SparkwellError):
         return str(error)

@@ -1,4 +1,4 @@
-"""The state of the machine, as values: which instance holds it, and what that one is doing."""
+"""The state of the machine, as values: which instances hold it, and what they are doing."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -36,11 +36,34 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """The state of the whole machine: the instance that holds it, or the last that failed."""
+    """The state of the whole machine: for each model its live instance, or the last that failed.
 
-    instance: Instance | None = None
+    In the order of starting; whether several fit together is decided before an Up comes.
+    """
+
+    instances: tuple[Instance, ...] = ()
 
     @property
-    def busy(self) -> bool:
-        """Whether an instance holds the machine."""
-        return self.instance is not None and self.instance.holds_the_machine
+    def live(self) -> tuple[Instance, ...]:
+        """The instances that hold a part of the machine."""
+        return tuple(each for each in self.instances if each.holds_the_machine)
+
+    def of(self, model: str) -> Instance | None:
+        """The instance of a model: there is never more than one."""
+        return next((each for each in self.instances if each.model == model), None)
+
+    def get(self, instance: str) -> Instance | None:
+        """The instance of that id, unless it is long gone."""
+        return next((each for each in self.instances if each.id == instance), None)
+
+    def with_(self, instance: Instance) -> "Box":
+        """The box with this instance in the place of its model's; a new one comes last."""
+        if self.get(instance.id):
+            same = (instance if each.id == instance.id else each for each in self.instances)
+            return Box(tuple(same))
+        others = (each for each in self.instances if each.model != instance.model)
+        return Box((*others, instance))
+
+    def without(self, instance: str) -> "Box":
+        """The box without the instance of that id."""
+        return Box(tuple(each for each in self.instances if each.id != instance))

@@ -8,8 +8,9 @@
                           ▼                  ▼
                         FAILED    (nothing, or FAILED when the start had failed)
 
-One instance at a time holds the machine. FAILED holds nothing: it is the memory of what went
-wrong, and the next Up replaces it.
+Each model has one instance at most. FAILED holds nothing: it is the memory of what went wrong,
+and the next Up of that model replaces it. Whether models fit beside each other is not decided
+here: that is arithmetic about memory, and done before an Up comes.
 """
 
 from dataclasses import replace
@@ -34,6 +35,7 @@ from sparkwell.supervisor.messages import (
     Tell,
     Terminate,
     Up,
+    Withdrawn,
 )
 
 Step = tuple[Box, tuple[Effect, ...]]
@@ -43,139 +45,136 @@ def step(box: Box, event: Event) -> Step:
     """The next state and what has to be done for it.
 
     Raises ConflictError for an Up that cannot be granted; the state is then as it was. Events
-    of an instance that is no longer the box's are late, and change nothing.
+    of an instance that is no longer in the box are late, and change nothing.
     """
     match event:
         case Up():
             return _up(box, event)
         case Adopted():
-            return _adopted(event)
+            return _adopted(box, event)
         case Down():
-            return _down(box)
+            return _down(box, event)
         case _:
             return _of_instance(box, event)
 
 
 def ready_instance(box: Box, model: str) -> Instance:
-    """The instance that serves ``model`` now; raises NotReadyError with what to do."""
-    instance = box.instance
-    if instance is None or instance.model != model:
-        raise NotReadyError(f"The model {model} is not loaded.", hint=_how_to_load(box, model))
+    """The instance that serves ``model``; raises NotReadyError that says what to do."""
+    instance = box.of(model)
+    if instance is None:
+        raise NotReadyError(
+            f"The model {model} is not loaded.", hint=f"Run `sparkwell up {model}`."
+        )
     if instance.state is State.READY:
         return instance
     raise _not_ready(instance)
 
 
 def _up(box: Box, event: Up) -> Step:
-    current = box.instance
+    current = box.of(event.model)
     if current is None or not current.holds_the_machine:
-        return _begin(event.model, event.instance)
-    if current.model == event.model and current.state in (State.STARTING, State.READY):
-        return box, ()
-    raise _in_the_way(current, event.model)
+        return _begin(box, event.model, event.instance)
+    if current.state is State.STOPPING:
+        raise ConflictError(
+            f"{current.model} is still stopping, so it cannot start yet.",
+            hint="Try again in a moment.",
+        )
+    return box, ()
 
 
-def _begin(model: str, instance: str) -> Step:
-    new = Instance(instance, model, State.STARTING)
+def _begin(box: Box, model: str, instance: str) -> Step:
+    new = Instance(instance, model, State.STARTING, Phase.PREPARE)
     told = Tell("instance.starting", f"Starting {model}", new)
-    return Box(new), (Launch(instance, model), told)
+    return box.with_(new), (Launch(instance, model), told)
 
 
-def _adopted(event: Adopted) -> Step:
+def _adopted(box: Box, event: Adopted) -> Step:
     new = Instance(event.instance, event.model, State.STARTING)
     told = Tell("instance.adopted", f"Found {event.model} running; taking it over", new)
-    return Box(new), (Follow(event.instance, event.model), told)
+    return box.with_(new), (Follow(event.instance, event.model), told)
 
 
-def _down(box: Box) -> Step:
-    current = box.instance
-    if current is None or not current.holds_the_machine:
-        return Box(), ()
-    if current.state is State.STOPPING:
-        return box, ()
-    return _stop(current, f"Stopping {current.model}")
+def _down(box: Box, event: Down) -> Step:
+    """Stop what runs of it, and forget what has failed: it has been seen to."""
+    meant = [each for each in box.instances if event.model in (None, each.model)]
+    effects: tuple[Effect, ...] = ()
+    for current in meant:
+        if not current.holds_the_machine:
+            box = box.without(current.id)
+        elif current.state is not State.STOPPING:
+            box, more = _stop(box, current, f"Stopping {current.model}")
+            effects += more
+    return box, effects
 
 
-def _stop(instance: Instance, message: str, error: str | None = None) -> Step:
+def _stop(box: Box, instance: Instance, message: str, error: str | None = None) -> Step:
     stopping = replace(instance, state=State.STOPPING, error=error)
     told = Tell("instance.stopping", message, stopping)
-    return Box(stopping), (told, Terminate(instance.id))
+    return box.with_(stopping), (told, Terminate(instance.id))
 
 
-def _of_instance(box: Box, event: OfInstance) -> Step:  # noqa: PLR0911 - a table
-    current = box.instance
-    if current is None or current.id != event.instance or not current.holds_the_machine:
+def _of_instance(box: Box, event: OfInstance) -> Step:  # noqa: C901, PLR0911 - a table
+    current = box.get(event.instance)
+    if current is None or not current.holds_the_machine:
         return box, ()
     match event:
         case Progressed(mark=mark) if current.state is State.STARTING:
-            return _progressed(current, mark)
+            return _progressed(box, current, mark)
         case Answered() if current.state is State.STARTING:
-            return _ready(current)
+            return _ready(box, current)
+        case Withdrawn():
+            return _gone(box, current)
         case NotLaunched(reason=reason):
-            return _failed(current, reason)
+            return _failed(box, current, reason)
         case Lost(reason=reason):
-            return _failed(current, f"its end could not be seen to: {reason}")
+            return _failed(box, current, f"its end could not be seen to: {reason}")
         case Failed(reason=reason) if current.state is State.STARTING:
-            return _stop(current, f"{current.model} did not start: {reason}", error=reason)
+            return _stop(box, current, f"{current.model} did not start: {reason}", error=reason)
         case Ended():
-            return _ended(current, event)
+            return _ended(box, current, event)
         case _:
             return box, ()
 
 
-def _progressed(current: Instance, mark: PhaseMark) -> Step:
+def _progressed(box: Box, current: Instance, mark: PhaseMark) -> Step:
     """Phases only go forward: a log line of an earlier one is an echo."""
     if mark.phase.is_before(current.phase):
-        return Box(current), ()
+        return box, ()
     moved = replace(current, phase=mark.phase, fraction=mark.fraction)
     if moved == current:
-        return Box(current), ()
+        return box, ()
     kind = "instance.phase" if mark.phase is not current.phase else "instance.progress"
-    return Box(moved), (Tell(kind, f"{current.model}: {mark.phase.label}", moved),)
+    return box.with_(moved), (Tell(kind, f"{current.model}: {mark.phase.label}", moved),)
 
 
-def _ready(current: Instance) -> Step:
+def _ready(box: Box, current: Instance) -> Step:
     ready = replace(current, state=State.READY, phase=Phase.READY, fraction=None)
-    return Box(ready), (Tell("instance.ready", f"{current.model} is ready", ready),)
+    return box.with_(ready), (Tell("instance.ready", f"{current.model} is ready", ready),)
 
 
-def _ended(current: Instance, event: Ended) -> Step:
+def _ended(box: Box, current: Instance, event: Ended) -> Step:
     """A stop that was asked for leaves nothing behind; any other end leaves its reason."""
     if current.state is State.STOPPING and current.error is None:
-        gone = replace(current, record=event.record)
-        return Box(), (Tell("instance.stopped", f"{current.model} has stopped", gone),)
+        return _gone(box, replace(current, record=event.record))
     reason = current.error or _unasked(current, event)
-    return _failed(replace(current, record=event.record), reason)
+    return _failed(box, replace(current, record=event.record), reason)
 
 
-def _failed(current: Instance, reason: str) -> Step:
+def _gone(box: Box, current: Instance) -> Step:
+    told = Tell("instance.stopped", f"{current.model} has stopped", current)
+    return box.without(current.id), (told,)
+
+
+def _failed(box: Box, current: Instance, reason: str) -> Step:
     failed = replace(current, state=State.FAILED, error=reason)
     told = Tell("instance.failed", f"{current.model} failed: {reason}", failed)
-    return Box(failed), (told,)
+    return box.with_(failed), (told,)
 
 
 def _unasked(current: Instance, event: Ended) -> str:
     when = "while starting" if current.state is State.STARTING else "while serving"
     cause = f": {event.cause}" if event.cause else ""
     return f"the engine ended by itself {when} ({event.record.reason}){cause}"
-
-
-def _in_the_way(current: Instance, model: str) -> ConflictError:
-    if current.state is State.STOPPING:
-        message = f"{current.model} is still stopping, so {model} cannot start yet."
-        return ConflictError(message, hint="Try again in a moment.")
-    return ConflictError(
-        f"{current.model} is {current.state}, and one model runs at a time: "
-        f"{model} was not started.",
-        hint=f"Run `sparkwell down`, then `sparkwell up {model}`.",
-    )
-
-
-def _how_to_load(box: Box, model: str) -> str:
-    if box.busy and box.instance:
-        running = box.instance.model
-        return f"{running} is: run `sparkwell down`, then `sparkwell up {model}`."
-    return f"Run `sparkwell up {model}`."
 
 
 def _not_ready(instance: Instance) -> NotReadyError:

@@ -66,7 +66,16 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Down:
-    """Somebody wants the machine back."""
+    """Somebody wants a model's part of the machine back; None means all of it."""
+
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A start was taken back before the driver was asked: there never was a process."""
+
+    instance: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +87,7 @@ class Ended:
     cause: str | None = None
 
 
-OfInstance = Progressed | Answered | NotLaunched | Lost | Failed | Ended
+OfInstance = Progressed | Answered | Withdrawn | NotLaunched | Lost | Failed | Ended
 Event = Up | Adopted | Down | OfInstance
 
 # ── effects ─────────────────────────────────────────────────────────────────────────────────

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -11,11 +11,9 @@ from sparkwell.core.errors import EnvironmentFault
 from sparkwell.core.launch import Endpoint, LaunchSpec
 from sparkwell.core.phases import Phase, PhaseMark
 from sparkwell.core.protocols import Driver
+from sparkwell.engines.talk import TALKS, EngineTalk, Facts, canary_model
 
-ReadLine = Callable[[str], PhaseMark | None]
 OnMark = Callable[[PhaseMark], None]
-Facts = tuple[tuple[str, float], ...]
-"""Figures by name, as in PhaseMark."""
 
 
 @dataclass(slots=True)
@@ -64,17 +62,15 @@ class Timeline:
 class StartWatch:
     """Follows one start. ``timeout_s`` bounds it from launch to the first token.
 
-    ``read_line`` is the engine's log reader, ``read_metrics`` finds figures of its memory in an
-    answer of /metrics (None: nobody asks). ``poll_s`` is the pause between health checks; it
+    ``talks`` says how each engine is talked to. ``poll_s`` is the pause between health checks; it
     bounds how much later than the engine itself we say "ready".
     """
 
     driver: Driver
-    read_line: ReadLine
+    talks: Mapping[str, EngineTalk] = field(default_factory=lambda: TALKS)
     timeout_s: float = 1800.0
     canary_timeout_s: float = 120.0
     poll_s: float = 0.2
-    read_metrics: Callable[[str], Facts] | None = None
     metrics_timeout_s: float = 5.0
 
     async def until_ready(self, spec: LaunchSpec, on_mark: OnMark) -> None:
@@ -86,7 +82,7 @@ class StartWatch:
         reading = asyncio.create_task(self._read_log(spec, on_mark))
         try:
             async with asyncio.timeout(self.timeout_s):
-                await self._healthy(spec.endpoint)
+                await self._healthy(spec)
                 on_mark(PhaseMark(Phase.CANARY))
                 await self._one_token(spec)
         except TimeoutError:
@@ -98,33 +94,35 @@ class StartWatch:
             # Collected, not raised: a log that cannot be read does not make an engine unwell.
             await asyncio.gather(reading, return_exceptions=True)
 
-    async def figures(self, endpoint: Endpoint) -> Facts:
-        """What a ready engine's /metrics say of its memory; empty where they cannot be had."""
-        if self.read_metrics is None:
-            return ()
+    async def figures(self, spec: LaunchSpec) -> Facts:
+        """What a ready engine's API says of its memory; empty where it cannot be had."""
+        talk = self.talks[spec.engine]
         try:
             async with (
-                session(endpoint, timeout_s=self.metrics_timeout_s) as client,
-                client.get(endpoint.url("/metrics")) as response,
+                session(spec.endpoint, timeout_s=self.metrics_timeout_s) as client,
+                client.get(spec.endpoint.url(talk.figures_path)) as response,
             ):
-                return self.read_metrics(await response.text()) if response.status == 200 else ()
+                text = await response.text()
+                return talk.read_figures(text, spec) if response.status == 200 else ()
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError):  # ValueError: no UTF-8
             return ()
 
     async def _read_log(self, spec: LaunchSpec, on_mark: OnMark) -> None:
+        read_line = self.talks[spec.engine].read_line
         async for line in self.driver.follow(spec.instance):
-            mark = self.read_line(line)
+            mark = read_line(line)
             if mark is not None:
                 on_mark(mark)
 
-    async def _healthy(self, endpoint: Endpoint) -> None:
-        async with session(endpoint, timeout_s=10) as client:
-            while not await _answers_health(client, endpoint):  # noqa: ASYNC110 - polled
+    async def _healthy(self, spec: LaunchSpec) -> None:
+        talk = self.talks[spec.engine]
+        async with session(spec.endpoint, timeout_s=10) as client:
+            while not await _is_healthy(client, spec, talk):  # noqa: ASYNC110 - polled
                 await asyncio.sleep(self.poll_s)
 
     async def _one_token(self, spec: LaunchSpec) -> None:
         """The canary: a green /health says nothing about generating (containers lie)."""
-        body = {"model": spec.model, "prompt": "Hello", "max_tokens": 1, "temperature": 0}
+        body = {"model": canary_model(spec), "prompt": "Hello", "max_tokens": 1, "temperature": 0}
         async with session(spec.endpoint, timeout_s=self.canary_timeout_s) as client:
             try:
                 tokens = await _completion_tokens(client, spec.endpoint, body)
@@ -146,11 +144,11 @@ def session(endpoint: Endpoint, *, timeout_s: float) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(connector=connector, timeout=timeout)
 
 
-async def _answers_health(client: aiohttp.ClientSession, endpoint: Endpoint) -> bool:
+async def _is_healthy(client: aiohttp.ClientSession, spec: LaunchSpec, talk: EngineTalk) -> bool:
     try:
-        async with client.get(endpoint.url("/health")) as response:
-            return response.status == 200
-    except (aiohttp.ClientError, OSError, TimeoutError):
+        async with client.get(spec.endpoint.url(talk.health_path)) as response:
+            return response.status == 200 and talk.is_ready(await response.text(), spec)
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError):  # ValueError: no UTF-8
         return False
 
 

@@ -72,6 +72,10 @@ class MemoryDriver:
         """Where it would answer, if anybody did."""
         return Endpoint(uds=f"/nowhere/{instance}.sock")
 
+    def endpoint_for(self, instance: str, *, container: bool) -> Endpoint:  # noqa: ARG002
+        """The same for a container."""
+        return self.endpoint(instance)
+
     async def start(self, spec: LaunchSpec) -> Running:
         """Begin a run; an id is good for one run, for ever."""
         self.launched.append(spec.instance)
@@ -100,6 +104,10 @@ class MemoryDriver:
         """All runs that have not ended."""
         return [run.running for run in self._runs.values() if run.record is None]
 
+    def knows(self, instance: str) -> bool:
+        """Whether there is a run of that id."""
+        return instance in self._runs
+
     def log_path(self, instance: str) -> str:
         """A file that is not there."""
         return f"/nowhere/{instance}.log"
@@ -115,6 +123,10 @@ class MemoryDriver:
             if run.record is not None:
                 return
             await self._more(run, position)
+
+    async def written(self, instance: str) -> tuple[list[str], list[str]]:
+        """Lines so far."""
+        return list(self._run(instance).lines), []
 
     def ended(self) -> list[tuple[LaunchSpec, ExitRecord]]:
         """Runs that have ended, the latest end first."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkwell.core.phases import Phase
+from sparkwell.core.phases import BEFORE_LAUNCH, Phase
 from sparkwell.monitor.progress import Progress, progress
 
 EXPECTED = {Phase.LAUNCH: 20.0, Phase.WEIGHTS: 60.0, Phase.COMPILE: 10.0, Phase.CANARY: 10.0}
@@ -81,9 +81,10 @@ def test_before_anything_was_seen() -> None:
 
 seconds = st.floats(0, 1e7)
 times = st.floats(0, 4e9)
-expectations = st.dictionaries(st.sampled_from(Phase), seconds)
-entries = st.dictionaries(st.sampled_from(Phase), times)
-phases = st.sampled_from([phase for phase in Phase if phase is not Phase.READY])
+LAUNCHED = [phase for phase in Phase if phase not in BEFORE_LAUNCH]
+expectations = st.dictionaries(st.sampled_from(LAUNCHED), seconds)
+entries = st.dictionaries(st.sampled_from(LAUNCHED), times)
+phases = st.sampled_from([phase for phase in LAUNCHED if phase is not Phase.READY])
 fractions = st.none() | st.floats(0, 1)
 
 
@@ -134,3 +135,18 @@ def test_a_larger_share_is_further(
     second = progress(expected, entered, Phase.WEIGHTS, high, now)
     if first.percent is not None and second.percent is not None:
         assert second.percent >= first.percent
+
+
+def test_a_download_goes_on_at_the_pace_that_it_had() -> None:
+    entered = {Phase.PREPARE: 100.0, Phase.PULL: 100.0, Phase.DOWNLOAD: 120.0}
+    expected = {Phase.LAUNCH: 10.0, Phase.WEIGHTS: 30.0}
+    found = progress(expected, entered, Phase.DOWNLOAD, 0.25, 130.0)
+    assert found.left_s == pytest.approx(30.0 + 40.0)  # 10 s for a quarter
+    assert found.percent == pytest.approx(100 * 30 / 100)
+
+
+def test_what_was_fetched_counts_as_done() -> None:
+    entered = {Phase.PREPARE: 100.0, Phase.DOWNLOAD: 100.0, Phase.LAUNCH: 160.0}
+    found = progress({Phase.LAUNCH: 10.0, Phase.WEIGHTS: 30.0}, entered, Phase.LAUNCH, None, 165.0)
+    assert found.left_s == pytest.approx(35.0)
+    assert found.percent == pytest.approx(65.0)

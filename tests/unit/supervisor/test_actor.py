@@ -8,12 +8,13 @@ from itertools import count
 import pytest
 
 from sparkwell.core.errors import ConflictError, EnvironmentFault, NotReadyError
-from sparkwell.core.launch import Endpoint, ExitRecord, LaunchSpec, Running
+from sparkwell.core.launch import ExitRecord, LaunchSpec, Running
 from sparkwell.core.phases import Phase, PhaseMark
-from sparkwell.supervisor.actor import Supervisor
+from sparkwell.engines.talk import Facts
+from sparkwell.supervisor.actor import Provide, Supervisor
 from sparkwell.supervisor.box import Instance, State
 from sparkwell.supervisor.journal import Journal
-from sparkwell.supervisor.start import Facts, OnMark, StartWatch, Timeline
+from sparkwell.supervisor.start import OnMark, StartWatch, Timeline
 from sparkwell.testing.memory_driver import MemoryDriver
 
 
@@ -31,7 +32,7 @@ class HandWatch(StartWatch):
         self.outcomes[spec.instance] = outcome
         await outcome
 
-    async def figures(self, endpoint: Endpoint) -> Facts:
+    async def figures(self, spec: LaunchSpec) -> Facts:
         await self.metrics.wait()
         return (("gpu_blocks", 7.0),)
 
@@ -43,7 +44,7 @@ class Bench:
         numbers, ticks = count(1), count(100)
         self.driver = MemoryDriver()
         self.journal = Journal(lambda: float(next(ticks)))
-        self.watch = HandWatch(self.driver, lambda _line: None)
+        self.watch = HandWatch(self.driver)
         self.watch.metrics.set()
         self.finished: list[tuple[str, Timeline]] = []
         self.measured: list[tuple[str, Mapping[str, float]]] = []
@@ -59,8 +60,8 @@ class Bench:
     async def measure(self, spec: LaunchSpec, facts: Mapping[str, float]) -> None:
         self.measured.append((spec.instance, dict(facts)))
 
-    def up(self, model: str = "m") -> str:
-        return self.supervisor.up(model, lambda instance: self.spec(instance, model))
+    def up(self, model: str = "m", provide: Provide | None = None) -> str:
+        return self.supervisor.up(model, lambda instance: self.spec(instance, model), provide)
 
     def spec(self, instance: str, model: str = "m") -> LaunchSpec:
         endpoint = self.driver.endpoint(instance)
@@ -75,17 +76,22 @@ class Bench:
     async def ready(self, model: str = "m") -> str:
         instance = await self.starting(model)
         self.watch.outcomes[instance].set_result(None)
-        await until(lambda: self.state is State.READY)
+        await until(lambda: self.state_of(instance) is State.READY)
         return instance
 
     @property
     def instance(self) -> Instance:
-        assert self.supervisor.instance is not None
-        return self.supervisor.instance
+        """The instance that was started last."""
+        assert self.supervisor.instances
+        return self.supervisor.instances[-1]
 
     @property
     def state(self) -> State | None:
-        return self.supervisor.instance.state if self.supervisor.instance else None
+        return self.supervisor.instances[-1].state if self.supervisor.instances else None
+
+    def state_of(self, instance: str) -> State | None:
+        found = [each.state for each in self.supervisor.instances if each.id == instance]
+        return found[0] if found else None
 
     @property
     def kinds(self) -> list[str]:
@@ -131,7 +137,7 @@ async def test_from_up_to_ready(bench: Bench) -> None:
     assert settled is not None
     assert settled.state is State.READY
     assert bench.driver.launched == [instance]
-    assert bench.kinds == ["starting", "phase", "ready"]
+    assert bench.kinds == ["starting", "phase", "phase", "ready"]
 
 
 async def test_a_start_that_became_ready_is_remembered(bench: Bench) -> None:
@@ -142,8 +148,13 @@ async def test_a_start_that_became_ready_is_remembered(bench: Bench) -> None:
     await until(lambda: bench.finished)
     [(which, timeline)] = bench.finished
     assert which == instance
-    assert timeline.entered == {Phase.LAUNCH: 100, Phase.WEIGHTS: 101, Phase.READY: 103}
-    assert bench.supervisor.timeline is timeline
+    assert timeline.entered == {
+        Phase.PREPARE: 100,
+        Phase.LAUNCH: 101,
+        Phase.WEIGHTS: 102,
+        Phase.READY: 104,
+    }
+    assert bench.supervisor.timeline(instance) is timeline
 
 
 async def test_what_a_start_said_of_its_memory_is_handed_on(bench: Bench) -> None:
@@ -196,13 +207,117 @@ async def test_a_second_up_of_the_same_model_joins_the_first(bench: Bench) -> No
     assert bench.driver.launched == [first]
 
 
-async def test_another_model_is_refused_while_one_holds_the_machine(bench: Bench) -> None:
+async def test_another_model_runs_beside_the_first(bench: Bench) -> None:
     first = await bench.ready("m")
-    with pytest.raises(ConflictError, match="m is ready, and one model runs at a time"):
-        bench.up("n")
+    second = await bench.ready("n")
+    assert [each.id for each in bench.supervisor.instances] == [first, second]
+    assert bench.supervisor.ensure_ready("m").instance == first
+    assert bench.supervisor.ensure_ready("n").instance == second
+    stopped = await bench.supervisor.down("m")
+    assert [each.id for each in stopped] == [first]
+    assert bench.driver.stopped == [first]
+    assert bench.state_of(second) is State.READY
+
+
+async def test_one_start_at_a_time_measures_memory(bench: Bench) -> None:
+    first, second = await bench.starting("m"), bench.up("n")
     await turns()
     assert bench.driver.launched == [first]
-    assert bench.instance.id == first
+    assert bench.instance.phase is Phase.QUEUE
+    bench.watch.outcomes[first].set_result(None)
+    await until(lambda: second in bench.watch.outcomes)
+    assert bench.driver.launched == [first, second]
+
+
+@pytest.mark.parametrize("how", ["failed", "ended", "stopped"])
+async def test_the_turn_is_given_on_however_a_start_ends(bench: Bench, how: str) -> None:
+    first, second = await bench.starting("m"), bench.up("n")
+    if how == "failed":
+        bench.watch.outcomes[first].set_exception(EnvironmentFault("no token"))
+    elif how == "ended":
+        await bench.driver.end(first, code=1)
+    else:
+        await bench.supervisor.down("m")
+    await until(lambda: second in bench.watch.outcomes)
+    assert bench.state_of(second) is State.STARTING
+
+
+async def test_what_waits_for_its_turn_is_let_go_of_at_once(bench: Bench) -> None:
+    first, second = await bench.starting("m"), bench.up("n")
+    await turns()
+    assert await bench.supervisor.down("n") != []
+    assert bench.state_of(second) is None
+    assert bench.driver.launched == [first]
+    assert bench.kinds[-1] == "stopped"
+    bench.watch.outcomes[first].set_result(None)
+    third = await bench.ready("n")
+    assert bench.driver.launched == [first, third]
+
+
+# ── what a start lacks is fetched first ─────────────────────────────────────────────────────
+
+
+async def test_what_is_missing_is_fetched_before_the_launch(bench: Bench) -> None:
+    gate = asyncio.Event()
+
+    async def provide(on_mark: OnMark) -> LaunchSpec:
+        on_mark(PhaseMark(Phase.DOWNLOAD, 0.25))
+        await gate.wait()
+        return replace(bench.spec(instance), argv=("engine", "fetched"))
+
+    instance = bench.up("m", provide)
+    await turns()
+    assert (bench.instance.phase, bench.instance.fraction) == (Phase.DOWNLOAD, 0.25)
+    assert bench.driver.launched == []
+    gate.set()
+    await until(lambda: instance in bench.watch.outcomes)
+    spec = bench.supervisor.spec(instance)
+    assert spec is not None
+    assert spec.argv == ("engine", "fetched")
+
+
+async def test_a_download_holds_no_other_start_up(bench: Bench) -> None:
+    gate = asyncio.Event()
+
+    async def provide(_on_mark: OnMark) -> LaunchSpec:
+        await gate.wait()
+        return bench.spec(first)
+
+    first = bench.up("m", provide)
+    second = await bench.ready("n")
+    assert bench.driver.launched == [second]
+    gate.set()
+    await until(lambda: first in bench.watch.outcomes)
+
+
+async def test_what_cannot_be_fetched_fails_the_start(bench: Bench) -> None:
+    async def provide(_on_mark: OnMark) -> LaunchSpec:
+        raise EnvironmentFault("The disk is full.", hint="Free some space.")
+
+    failed = await bench.supervisor.settled(bench.up("m", provide))
+    assert failed is not None
+    assert failed.error == "The disk is full. Free some space."
+    assert bench.driver.launched == []
+    assert await bench.ready()
+
+
+async def test_a_download_is_let_go_of_at_once(bench: Bench) -> None:
+    cancelled = asyncio.Event()
+
+    async def provide(_on_mark: OnMark) -> LaunchSpec:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+        raise AssertionError("nobody sets it")
+
+    bench.up("m", provide)
+    await turns()
+    assert len(await asyncio.wait_for(bench.supervisor.down(), 5)) == 1
+    assert cancelled.is_set()
+    assert bench.supervisor.instances == ()
+    assert bench.driver.launched == []
 
 
 async def test_what_prepare_raises_leaves_everything_as_it_was(bench: Bench) -> None:
@@ -212,7 +327,7 @@ async def test_what_prepare_raises_leaves_everything_as_it_was(bench: Bench) -> 
     with pytest.raises(EnvironmentFault, match="The weights are not here"):
         bench.supervisor.up("m", prepare)
     await turns()
-    assert bench.supervisor.instance is None
+    assert bench.supervisor.instances == ()
     assert bench.journal.cursor == 0
     assert bench.driver.launched == []
     assert await bench.ready()
@@ -289,7 +404,7 @@ async def test_a_start_that_cannot_succeed_is_ended_and_keeps_its_reason(bench: 
     assert (failed.state, failed.error) == (State.FAILED, "no token")
     assert bench.driver.stopped == [instance]
     assert await bench.driver.running() == []
-    assert bench.kinds == ["starting", "stopping", "failed"]
+    assert bench.kinds == ["starting", "phase", "stopping", "failed"]
     assert bench.finished == []
     assert bench.measured == []
 
@@ -314,30 +429,28 @@ async def test_down_returns_when_nothing_is_left(bench: Bench) -> None:
     assert not down.done()
     assert bench.state is State.STOPPING
     bench.driver.stop_gate.set()
-    stopped = await down
-    assert stopped is not None
-    assert stopped.id == instance
-    assert bench.supervisor.instance is None
+    assert [each.id for each in await down] == [instance]
+    assert bench.supervisor.instances == ()
     assert await bench.driver.running() == []
     assert bench.kinds[-2:] == ["stopping", "stopped"]
 
 
 async def test_down_of_nothing_is_nothing(bench: Bench) -> None:
-    assert await bench.supervisor.down() is None
+    assert await bench.supervisor.down() == []
     assert bench.kinds == []
 
 
 async def test_down_forgets_a_failure(bench: Bench) -> None:
     bench.driver.refusal = EnvironmentFault("No such program.")
     await bench.supervisor.settled(bench.up())
-    assert await bench.supervisor.down() is None
-    assert bench.supervisor.instance is None
+    assert await bench.supervisor.down() == []
+    assert bench.supervisor.instances == ()
 
 
 async def test_two_downs_stop_once(bench: Bench) -> None:
     instance = await bench.ready()
     results = await asyncio.gather(bench.supervisor.down(), bench.supervisor.down())
-    assert [one.id for one in results if one] == [instance, instance]
+    assert [[one.id for one in stopped] for stopped in results] == [[instance], [instance]]
     assert bench.driver.stopped == [instance]
 
 
@@ -346,7 +459,7 @@ async def test_down_while_starting(bench: Bench) -> None:
     waiting = asyncio.create_task(bench.supervisor.settled(instance))
     await bench.supervisor.down()
     assert await waiting is None
-    assert bench.supervisor.instance is None
+    assert bench.supervisor.instances == ()
     await until(bench.watch.outcomes[instance].cancelled)
 
 
@@ -354,6 +467,7 @@ async def test_down_while_the_driver_is_still_launching(bench: Bench) -> None:
     """The stop waits for the launch; a driver cannot stop what it has not started."""
     bench.driver.gate.clear()
     instance = bench.up()
+    await turns()
     down = asyncio.create_task(bench.supervisor.down())
     await turns()
     assert bench.driver.launched == [instance]
@@ -368,6 +482,7 @@ async def test_down_while_a_launch_fails(bench: Bench) -> None:
     bench.driver.gate.clear()
     bench.driver.refusal = EnvironmentFault("No such program.")
     bench.up()
+    await turns()
     down = asyncio.create_task(bench.supervisor.down())
     await turns()
     bench.driver.gate.set()
@@ -385,15 +500,14 @@ async def test_down_does_not_wait_for_who_comes_next(bench: Bench) -> None:
         async for event in journal:
             if event.kind == "instance.stopped":
                 break
-        return bench.up("n")
+        return bench.up("m")
 
     following = asyncio.create_task(next_one())
     await turns()
     stopped = await asyncio.wait_for(bench.supervisor.down(), 5)
-    assert stopped is not None
-    assert stopped.model == "m"
-    assert await following == "n-2"
-    assert bench.instance.model == "n"
+    assert [each.model for each in stopped] == ["m"]
+    assert await following == "m-2"
+    assert bench.instance.id == "m-2"
 
 
 async def test_a_start_right_after_the_end_in_the_same_turn(bench: Bench) -> None:
@@ -404,13 +518,13 @@ async def test_a_start_right_after_the_end_in_the_same_turn(bench: Bench) -> Non
         await bench.driver.wait(first)
         while True:
             try:
-                return bench.up("n")
+                return bench.up("m")
             except ConflictError:
                 await asyncio.sleep(0)
 
     following = asyncio.create_task(next_one())
     stopped = await asyncio.wait_for(bench.supervisor.down(), 5)
-    assert stopped is not None
+    assert len(stopped) == 1
     assert await following == bench.instance.id
 
 
@@ -449,8 +563,9 @@ async def test_an_adopted_start_is_no_measurement_of_time(bench: Bench) -> None:
     await until(lambda: bench.state is State.READY)
     await turns()
     assert bench.finished == []
-    assert bench.supervisor.timeline is not None
-    assert bench.supervisor.timeline.total_s is None
+    timeline = bench.supervisor.timeline("old-1")
+    assert timeline is not None
+    assert timeline.total_s is None
 
 
 async def test_an_adopted_start_has_said_as_much_of_its_memory(bench: Bench) -> None:
@@ -475,9 +590,17 @@ async def test_a_start_that_was_stopped_at_the_last_moment_is_not_measured(bench
     await down
 
 
-async def test_of_two_that_were_left_the_second_is_stopped(bench: Bench) -> None:
+async def test_all_that_was_left_is_taken_over(bench: Bench) -> None:
     bench.driver.leave(bench.spec("old-1"))
     bench.driver.leave(bench.spec("old-2", "n"))
+    await bench.supervisor.adopt()
+    assert [each.id for each in bench.supervisor.instances] == ["old-1", "old-2"]
+    assert bench.driver.stopped == []
+
+
+async def test_of_two_of_one_model_the_second_is_stopped(bench: Bench) -> None:
+    bench.driver.leave(bench.spec("old-1"))
+    bench.driver.leave(bench.spec("old-2"))
     await bench.supervisor.adopt()
     assert bench.instance.id == "old-1"
     assert bench.driver.stopped == ["old-2"]
@@ -494,9 +617,7 @@ async def test_what_was_started_while_looking_is_not_taken_for_a_left_over(bench
 async def test_an_adopted_engine_can_be_stopped(bench: Bench) -> None:
     bench.driver.leave(bench.spec("old-1"))
     await bench.supervisor.adopt()
-    stopped = await bench.supervisor.down()
-    assert stopped is not None
-    assert stopped.id == "old-1"
+    assert [each.id for each in await bench.supervisor.down()] == ["old-1"]
     assert await bench.driver.running() == []
 
 
@@ -605,5 +726,6 @@ async def test_an_adopted_engine_keeps_its_age(
 
     monkeypatch.setattr(bench.driver, "running", running)
     await bench.supervisor.adopt()
-    assert bench.supervisor.timeline is not None
-    assert bench.supervisor.timeline.entered[Phase.LAUNCH] == 1000.0
+    timeline = bench.supervisor.timeline("old")
+    assert timeline is not None
+    assert timeline.entered[Phase.LAUNCH] == 1000.0

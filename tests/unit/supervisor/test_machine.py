@@ -25,6 +25,7 @@ from sparkwell.supervisor.messages import (
     Tell,
     Terminate,
     Up,
+    Withdrawn,
 )
 
 CRASH = ExitRecord(code=1, signal=None, requested=False, ended_at=5.0, last_lines=("boom",))
@@ -38,37 +39,42 @@ FAILED = Instance("i1", "m", State.FAILED, Phase.WEIGHTS, 0.5, "no token")
 
 BOXES: dict[str, Box] = {
     "empty": Box(),
-    "starting": Box(STARTING),
-    "ready": Box(READY),
-    "stopping": Box(STOPPING),
-    "given up": Box(GIVEN_UP),
-    "failed": Box(FAILED),
+    "starting": Box((STARTING,)),
+    "ready": Box((READY,)),
+    "stopping": Box((STOPPING,)),
+    "given up": Box((GIVEN_UP,)),
+    "failed": Box((FAILED,)),
 }
 EVENTS: dict[str, Event] = {
     "up same": Up("m", "i2"),
     "up other": Up("n", "i2"),
     "down": Down(),
+    "down m": Down("m"),
+    "down other": Down("n"),
     "adopted": Adopted("n", "i2"),
     "progressed": Progressed("i1", PhaseMark(Phase.COMPILE, 0.1)),
     "progressed back": Progressed("i1", PhaseMark(Phase.INIT, 0.9)),
     "answered": Answered("i1"),
+    "withdrawn": Withdrawn("i1"),
     "not launched": NotLaunched("i1", "no uv"),
     "failed": Failed("i1", "no token"),
     "ended": Ended("i1", CRASH),
     "late": Ended("i0", CRASH),
 }
 
-NEW_M = Instance("i2", "m", State.STARTING)
-NEW_N = Instance("i2", "n", State.STARTING)
+NEW_M = Instance("i2", "m", State.STARTING, Phase.PREPARE)
+NEW_N = Instance("i2", "n", State.STARTING, Phase.PREPARE)
+FOUND_N = Instance("i2", "n", State.STARTING)
 SAME = "same"  # nothing changes, nothing is done
 REFUSED = "refused"  # ConflictError, nothing changes
 
 _begin_m = (NEW_M, ["Launch i2", "instance.starting"])
 _begin_n = (NEW_N, ["Launch i2", "instance.starting"])
-_adopt_n = (NEW_N, ["Follow i2", "instance.adopted"])
+_adopt_n = (FOUND_N, ["Follow i2", "instance.adopted"])
 _stop = ["instance.stopping", "Terminate i1"]
 
 Outcome = str | tuple[Instance | None, list[str]]
+"""What becomes of the box's instance, or of the new one beside it, and what has to be done."""
 TABLE: dict[str, dict[str, Outcome]] = {
     "empty": {
         "up same": _begin_m,
@@ -76,8 +82,10 @@ TABLE: dict[str, dict[str, Outcome]] = {
         "adopted": _adopt_n,
     },
     "starting": {
-        "up other": REFUSED,
+        "up other": _begin_n,
         "down": (STOPPING, _stop),
+        "down m": (STOPPING, _stop),
+        "withdrawn": (None, ["instance.stopped"]),
         "adopted": _adopt_n,
         "progressed": (
             replace(STARTING, phase=Phase.COMPILE, fraction=0.1),
@@ -100,8 +108,10 @@ TABLE: dict[str, dict[str, Outcome]] = {
         ),
     },
     "ready": {
-        "up other": REFUSED,
+        "up other": _begin_n,
         "down": (replace(READY, state=State.STOPPING), _stop),
+        "down m": (replace(READY, state=State.STOPPING), _stop),
+        "withdrawn": (None, ["instance.stopped"]),
         "adopted": _adopt_n,
         "not launched": (
             replace(READY, state=State.FAILED, error="no uv"),
@@ -118,8 +128,9 @@ TABLE: dict[str, dict[str, Outcome]] = {
         ),
     },
     "stopping": {
+        "withdrawn": (None, ["instance.stopped"]),
         "up same": REFUSED,
-        "up other": REFUSED,
+        "up other": _begin_n,
         "adopted": _adopt_n,
         "not launched": (
             replace(STOPPING, state=State.FAILED, error="no uv"),
@@ -128,8 +139,9 @@ TABLE: dict[str, dict[str, Outcome]] = {
         "ended": (None, ["instance.stopped"]),
     },
     "given up": {
+        "withdrawn": (None, ["instance.stopped"]),
         "up same": REFUSED,
-        "up other": REFUSED,
+        "up other": _begin_n,
         "adopted": _adopt_n,
         "not launched": (
             replace(GIVEN_UP, state=State.FAILED, error="no uv"),
@@ -144,6 +156,7 @@ TABLE: dict[str, dict[str, Outcome]] = {
         "up same": _begin_m,
         "up other": _begin_n,
         "down": (None, []),
+        "down m": (None, []),
         "adopted": _adopt_n,
     },
 }
@@ -166,8 +179,11 @@ def test_every_pair_of_state_and_event(box: str, event: str) -> None:
             step(before, EVENTS[event])
         return
     after, effects = step(before, EVENTS[event])
-    wanted = (before.instance, []) if isinstance(expected, str) else expected
-    assert (after.instance, [in_words(effect) for effect in effects]) == wanted
+    wanted = (before.of("m"), []) if isinstance(expected, str) else expected
+    changed = after.of("n") or after.of("m")
+    assert (changed, [in_words(effect) for effect in effects]) == wanted
+    if changed and changed.model == "n":
+        assert after.of("m") == before.of("m")  # who is there already does not notice
 
 
 def test_every_told_instance_is_as_it_is_afterwards() -> None:
@@ -178,11 +194,11 @@ def test_every_told_instance_is_as_it_is_afterwards() -> None:
             except ConflictError:
                 continue
             told = [effect.instance for effect in effects if isinstance(effect, Tell)]
-            assert all(one == after.instance for one in told if after.instance)
+            assert all(one == after.get(one.id) for one in told if after.get(one.id))
 
 
 def test_a_stop_that_was_asked_for_tells_how_it_ended() -> None:
-    _, effects = step(Box(STOPPING), Ended("i1", STOP))
+    _, effects = step(Box((STOPPING,)), Ended("i1", STOP))
     told = effects[0]
     assert isinstance(told, Tell)
     assert told.message == "m has stopped"
@@ -190,21 +206,15 @@ def test_a_stop_that_was_asked_for_tells_how_it_ended() -> None:
 
 
 def test_words_of_a_conflict() -> None:
-    with pytest.raises(ConflictError) as busy:
-        step(Box(READY), Up("n", "i2"))
-    assert str(busy.value) == (
-        "m is ready, and one model runs at a time: n was not started. "
-        "Run `sparkwell down`, then `sparkwell up n`."
-    )
     with pytest.raises(ConflictError) as stopping:
-        step(Box(STOPPING), Up("m", "i2"))
+        step(Box((STOPPING,)), Up("m", "i2"))
     assert str(stopping.value) == (
-        "m is still stopping, so m cannot start yet. Try again in a moment."
+        "m is still stopping, so it cannot start yet. Try again in a moment."
     )
 
 
 def test_who_is_ready() -> None:
-    assert ready_instance(Box(READY), "m") is READY
+    assert ready_instance(Box((READY,)), "m") is READY
 
 
 @pytest.mark.parametrize(
@@ -214,7 +224,7 @@ def test_who_is_ready() -> None:
         (
             "ready",
             "n",
-            "The model n is not loaded. m is: run `sparkwell down`, then `sparkwell up n`.",
+            "The model n is not loaded. Run `sparkwell up n`.",
         ),
         (
             "starting",
@@ -252,7 +262,7 @@ class World:
     def __init__(self) -> None:
         self.box = Box()
         self.ids: list[str] = []
-        self.alive: set[str] = set()
+        self.alive: dict[str, str] = {}
         self.terminated: set[str] = set()
 
     def send(self, event: Event) -> None:
@@ -260,72 +270,75 @@ class World:
         try:
             after, effects = step(before, event)
         except ConflictError:
-            assert before.busy
+            assert isinstance(event, Up)
+            assert event.model in self.alive.values()
             assert self.box is before
             return
         self._phases_go_forward(before, after)
-        self._late_events_change_nothing(before, after, event)
+        self._others_are_left_alone(before, after, event)
         self.box = after
         for effect in effects:
             self._carry_out(effect)
-        self._one_at_a_time()
+        self._one_of_each_model()
 
     def _carry_out(self, effect: object) -> None:
         if isinstance(effect, Launch):
             assert effect.instance not in self.ids
-            assert not self.alive
+            assert effect.model not in self.alive.values()
             self.ids.append(effect.instance)
-            self.alive.add(effect.instance)
+            self.alive[effect.instance] = effect.model
         elif isinstance(effect, Terminate):
-            assert self.box.instance is not None
-            assert effect.instance == self.box.instance.id
+            assert self.box.get(effect.instance) is not None
             assert effect.instance not in self.terminated
             self.terminated.add(effect.instance)
 
     def _phases_go_forward(self, before: Box, after: Box) -> None:
-        old, new = before.instance, after.instance
-        if old and new and old.id == new.id:
-            assert not new.phase.is_before(old.phase)
+        for old in before.instances:
+            new = after.get(old.id)
+            assert new is None or not new.phase.is_before(old.phase)
 
-    def _late_events_change_nothing(self, before: Box, after: Box, event: Event) -> None:
+    def _others_are_left_alone(self, before: Box, after: Box, event: Event) -> None:
+        """An event of an instance changes that one, and a late one nothing."""
         if isinstance(event, Up | Down | Adopted):
             return
-        current = before.instance
-        if current is None or current.id != event.instance or not current.holds_the_machine:
+        current = before.get(event.instance)
+        if current is None or not current.holds_the_machine:
             assert after == before
+        others = [each for each in before.instances if each.id != event.instance]
+        assert [each for each in after.instances if each.id != event.instance] == others
 
-    def _one_at_a_time(self) -> None:
-        assert len(self.alive) <= 1
-        if self.alive:
-            assert self.box.busy
-            assert self.box.instance is not None
-            assert self.box.instance.id in self.alive
-        else:
-            assert not self.box.busy
+    def _one_of_each_model(self) -> None:
+        assert len(set(self.alive.values())) == len(self.alive)
+        assert {each.id: each.model for each in self.box.live} == self.alive
+        models = [each.model for each in self.box.instances]
+        assert len(set(models)) == len(models)
 
 
-ACTIONS = ["up m", "up n", "down", "mark", "answer", "fail", "refuse", "end", "late"]
-walks = st.lists(st.tuples(st.sampled_from(ACTIONS), st.sampled_from(list(Phase))), max_size=40)
+ACTIONS = ["up", "down", "down all", "mark", "answer", "fail", "refuse", "withdraw", "end", "late"]
+steps = st.tuples(st.sampled_from(ACTIONS), st.sampled_from("mno"), st.sampled_from(list(Phase)))
+walks = st.lists(steps, max_size=40)
 
 
 @given(walks)
-def test_invariants_of_any_walk(walk: list[tuple[str, Phase]]) -> None:
+def test_invariants_of_any_walk(walk: list[tuple[str, str, Phase]]) -> None:
     world = World()
-    for number, (action, phase) in enumerate(walk):
+    for number, (action, model, phase) in enumerate(walk):
         match action:
-            case "up m" | "up n":
-                world.send(Up(action[-1], f"i{number}"))
-            case "down":
-                world.send(Down())
+            case "up":
+                world.send(Up(model, f"i{number}"))
+            case "down" | "down all":
+                world.send(Down(model if action == "down" else None))
             case "late" if len(world.ids) > 1:
-                world.send(Ended(world.ids[-2], CRASH))
-                world.send(Answered(world.ids[-2]))
+                gone = [each for each in world.ids if each not in world.alive]
+                for instance in gone:
+                    world.send(Ended(instance, CRASH))
+                    world.send(Answered(instance))
             case _:
-                to_the_running_one(world, action, phase)
+                to_the_running_one(world, action, model, phase)
 
 
-def to_the_running_one(world: World, action: str, phase: Phase) -> None:
-    current = next(iter(world.alive), None)
+def to_the_running_one(world: World, action: str, model: str, phase: Phase) -> None:
+    current = next((one for one, of in world.alive.items() if of == model), None)
     match action:
         case "mark" if current:
             world.send(Progressed(current, PhaseMark(phase, 0.5)))
@@ -333,25 +346,25 @@ def to_the_running_one(world: World, action: str, phase: Phase) -> None:
             world.send(Answered(current))
         case "fail" if current:
             world.send(Failed(current, "no token"))
-        case "refuse" | "end" if current:
-            world.alive.clear()
+        case "refuse" | "withdraw" | "end" if current:
+            del world.alive[current]
             ended = Ended(current, CRASH)
-            world.send(NotLaunched(current, "no") if action == "refuse" else ended)
+            ends: dict[str, Event] = {
+                "refuse": NotLaunched(current, "no"),
+                "withdraw": Withdrawn(current),
+            }
+            world.send(ends.get(action, ended))
             world.send(ended)  # and once more, late
 
 
 @given(walks)
-def test_after_the_end_nothing_holds_the_machine(walk: list[tuple[str, Phase]]) -> None:
-    box = Box()
-    for number, (action, phase) in enumerate(walk):
-        event: Event = Down() if action == "down" else Up("m", f"i{number}")
-        if box.instance and action in ("mark", "answer"):
-            mark = Progressed(box.instance.id, PhaseMark(phase))
-            event = mark if action == "mark" else Answered(box.instance.id)
-        try:
-            box, _ = step(box, event)
-        except ConflictError:
-            continue
-    if box.instance:
-        box, _ = step(box, Ended(box.instance.id, CRASH))
-    assert not box.busy
+def test_after_the_end_nothing_holds_the_machine(walk: list[tuple[str, str, Phase]]) -> None:
+    world = World()
+    for number, (_, model, phase) in enumerate(walk):
+        world.send(Up(model, f"i{number}"))
+        world.send(Progressed(f"i{number}", PhaseMark(phase)))
+    world.send(Down())
+    for instance in list(world.alive):
+        del world.alive[instance]
+        world.send(Ended(instance, STOP))
+    assert world.box == Box()

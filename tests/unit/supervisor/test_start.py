@@ -4,7 +4,7 @@ import asyncio
 import json
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,8 @@ from aiohttp import web
 from sparkwell.core.errors import EnvironmentFault
 from sparkwell.core.launch import Endpoint, LaunchSpec
 from sparkwell.core.phases import Phase, PhaseMark
-from sparkwell.engines.vllm import read_line
-from sparkwell.supervisor.start import Facts, StartWatch, Timeline
+from sparkwell.engines.talk import TALKS, Facts
+from sparkwell.supervisor.start import StartWatch, Timeline
 from sparkwell.testing.memory_driver import MemoryDriver
 
 TOKEN = json.dumps({"usage": {"completion_tokens": 1}})
@@ -83,7 +83,6 @@ class Start:
     async def watched(self, timeout_s: float = 20.0, canary_timeout_s: float = 20.0) -> None:
         watch = StartWatch(
             self.driver,
-            read_line,
             timeout_s=timeout_s,
             canary_timeout_s=canary_timeout_s,
             poll_s=0.005,
@@ -208,21 +207,13 @@ async def test_a_cancelled_watch_leaves_no_reader(engine: Engine) -> None:
 
 
 async def figures(endpoint: Endpoint, timeout_s: float = 20.0) -> Facts:
-    watch = StartWatch(
-        MemoryDriver(),
-        read_line,
-        read_metrics=lambda text: (("letters", len(text)),),
-        metrics_timeout_s=timeout_s,
-    )
-    return await watch.figures(endpoint)
+    talk = replace(TALKS["vllm"], read_figures=lambda text, _spec: (("letters", len(text)),))
+    watch = StartWatch(MemoryDriver(), {"vllm": talk}, metrics_timeout_s=timeout_s)
+    return await watch.figures(LaunchSpec("i1", "m", "vllm", "1", ("engine",), endpoint))
 
 
 async def test_metrics_are_read(engine: Engine) -> None:
     assert await figures(engine.endpoint) == (("letters", 12),)
-
-
-async def test_nobody_asks_for_metrics_that_nobody_reads(engine: Engine) -> None:
-    assert await StartWatch(MemoryDriver(), read_line).figures(engine.endpoint) == ()
 
 
 async def test_metrics_that_cannot_be_had_are_no_figures(engine: Engine, tmp_path: Path) -> None:

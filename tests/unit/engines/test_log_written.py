@@ -24,7 +24,7 @@ LINES: list[tuple[str, str, PhaseMark]] = [
     (
         "all download",
         CORE + "Time spent downloading weights for Qwen/Qwen3-8B: 62.500000 seconds",
-        PhaseMark(Phase.PULL, 1.0, (("download_s", 62.5),)),
+        PhaseMark(Phase.DOWNLOAD, 1.0, (("download_s", 62.5),)),
     ),
     (
         "all shards",

@@ -41,10 +41,13 @@ def render(request: LaunchRequest) -> LaunchSpec:
         model=request.recipe.name,
         engine="vllm",
         engine_version=request.version,
-        argv=(*_program(request), *_own_arguments(request), *_written(flags)),
+        argv=(*_program(request), *_own_arguments(request), *written(flags)),
         endpoint=request.endpoint,
-        env=_environment(request),
-        labels={"device": request.device, "flags": json.dumps(flags)},
+        env={
+            **({"LD_LIBRARY_PATH": request.libraries} if request.libraries else {}),
+            **environment(request.recipe, request.device, request.cache, offline=request.offline),
+        },
+        labels=labels(request.device, flags),
     )
 
 
@@ -76,8 +79,41 @@ def _flags(request: LaunchRequest) -> dict[str, FlagValue]:
     return check_flags(request.flags, where=where, version=request.version)
 
 
-def _written(flags: Mapping[str, FlagValue]) -> tuple[str, ...]:
+def written(flags: Mapping[str, FlagValue]) -> tuple[str, ...]:
+    """The flags as words of a command line, in their order."""
     return tuple(word for name, value in flags.items() for word in _words(name, value))
+
+
+def labels(device: str, flags: Mapping[str, FlagValue]) -> dict[str, str]:
+    """What an adopted instance tells of itself."""
+    return {"device": device, "flags": json.dumps(dict(flags))}
+
+
+def environment(recipe: Recipe, device: str, cache: str, *, offline: bool) -> dict[str, str]:
+    """The engine's variables; ``cache`` is the folder for what it compiles, as it sees it."""
+    return {
+        **_QUIET,
+        **compile_caches(cache),
+        **needed(recipe, device, offline=offline),
+    }
+
+
+def needed(recipe: Recipe, device: str, *, offline: bool) -> dict[str, str]:
+    """The variables without which the model is not served, or not so."""
+    return {
+        **(_OFFLINE if offline else {}),
+        **(_CPU if device == "cpu" else {}),
+        **recipe.serve.env,
+    }
+
+
+def compile_caches(folder: str) -> dict[str, str]:
+    """The variables that put what is compiled into a folder that stays."""
+    return {
+        "VLLM_CACHE_ROOT": f"{folder}/vllm",
+        "TRITON_CACHE_DIR": f"{folder}/triton",
+        "FLASHINFER_WORKSPACE_BASE": folder,
+    }
 
 
 def _words(name: str, value: FlagValue) -> tuple[str, ...]:
@@ -87,19 +123,6 @@ def _words(name: str, value: FlagValue) -> tuple[str, ...]:
     if value is False:
         return (f"--no-{option}",)
     return (f"--{option}", str(value))
-
-
-def _environment(request: LaunchRequest) -> dict[str, str]:
-    return {
-        **_QUIET,
-        "VLLM_CACHE_ROOT": f"{request.cache}/vllm",
-        "TRITON_CACHE_DIR": f"{request.cache}/triton",
-        "FLASHINFER_WORKSPACE_BASE": request.cache,
-        **({"LD_LIBRARY_PATH": request.libraries} if request.libraries else {}),
-        **(_OFFLINE if request.offline else {}),
-        **(_CPU if request.device == "cpu" else {}),
-        **request.recipe.serve.env,
-    }
 
 
 _QUIET = {

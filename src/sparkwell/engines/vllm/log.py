@@ -102,7 +102,7 @@ _ANCHORS = (
     Anchor("Loading model from scratch", _says(Phase.WEIGHTS, 0.0)),  # the V2 model runner
     Anchor(
         "Time spent downloading weights",
-        _figures(Phase.PULL, 1.0, r"weights for \S+: (\d+\.?\d*) seconds", "download_s"),
+        _figures(Phase.DOWNLOAD, 1.0, r"weights for \S+: (\d+\.?\d*) seconds", "download_s"),
     ),
     Anchor(
         "Loading weights took",

@@ -6,7 +6,7 @@ import functools
 import itertools
 import os
 import signal
-import sys
+import subprocess
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,9 +16,11 @@ import pytest
 
 from sparkwell.core.launch import LaunchSpec, Running
 from sparkwell.core.protocols import Driver
-from sparkwell.drivers.process import ProcessDriver
 
-TREE = Path(__file__).parent / "programs" / "tree.py"
+from .kinds import COMPOSE, KINDS, PROCESS, PROGRAMS, PROJECT, Kind, need_docker
+
+TREE = PROGRAMS / "tree.py"
+DOCKER_INIT = b"/sbin/docker-init\0"
 DEADLINE_S = 20.0
 _numbers = itertools.count(1)
 
@@ -43,14 +45,17 @@ def live_processes() -> Iterator[int]:
 
 
 def processes_with(marker: bytes) -> list[int]:
-    """The live processes whose command line contains ``marker``."""
+    """The live processes whose command line contains ``marker``.
+
+    Not docker-init: it carries the engine's command line, but is Docker's.
+    """
     found = []
     for pid in live_processes():
         try:
             command = Path(f"/proc/{pid}/cmdline").read_bytes()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if marker in command and pid != os.getpid():
+        if marker in command and pid != os.getpid() and not command.startswith(DOCKER_INIT):
             found.append(pid)
     return found
 
@@ -58,8 +63,9 @@ def processes_with(marker: bytes) -> list[int]:
 class Box:
     """A driver of one kind over one root, and everything that a test started through it."""
 
-    def __init__(self, make: Callable[[], Driver]) -> None:
+    def __init__(self, make: Callable[[], Driver], kind: Kind = PROCESS) -> None:
         self.make = make
+        self.kind = kind
         self.driver = make()
         self.instances: list[str] = []
 
@@ -72,9 +78,10 @@ class Box:
             model=model,
             engine="tree",
             engine_version="1",
-            argv=(sys.executable, "-S", str(TREE), "--tag", instance, *flags),
+            argv=(self.kind.python, "-S", str(TREE), "--tag", instance, *flags),
             endpoint=self.driver.endpoint(instance),
             stop_grace_s=stop_grace_s,
+            container=self.kind.container(instance),
         )
 
     async def start(
@@ -105,11 +112,10 @@ class Box:
         return processes_with(f"--tag\0{instance}\0".encode())
 
 
-def process_driver(root: Path, short_root: Path) -> Callable[[], Driver]:
-    return lambda: ProcessDriver(root, short_root=short_root)
-
-
-FACTORIES = {"process": process_driver}
+def pid_of(running: Running) -> int:
+    """The engine's pid, which every driver sees here."""
+    assert running.pid is not None
+    return running.pid
 
 
 @pytest.fixture
@@ -119,15 +125,41 @@ def short_root() -> Iterator[Path]:
         yield Path(folder)
 
 
-@pytest.fixture(params=sorted(FACTORIES))
+@pytest.fixture(scope="session")
+def docker() -> Iterator[None]:
+    """A Docker that answers, and has no network of the tests' afterwards."""
+    need_docker()
+    yield
+    command = ["docker", "network", "rm", f"{PROJECT}_default"]
+    subprocess.run(command, capture_output=True, check=False)
+
+
+@contextlib.asynccontextmanager
+async def box_of(kind: Kind, root: Path, short_root: Path) -> AsyncIterator[Box]:
+    """A box whose instances do not outlive it."""
+    box = Box(kind.make(root, short_root), kind)
+    yield box
+    for instance in box.instances:
+        if kind is COMPOSE:
+            remove_container(f"{PROJECT}-{instance}")
+        await eventually(functools.partial(kill_all, box, instance))
+
+
+@pytest.fixture(params=[PROCESS.name, pytest.param(COMPOSE.name, marks=pytest.mark.docker)])
 async def box(
     request: pytest.FixtureRequest, tmp_path: Path, short_root: Path
 ) -> AsyncIterator[Box]:
     """A box for every kind of driver; nothing of it outlives the test."""
-    box = Box(FACTORIES[request.param](tmp_path / "i", short_root))
-    yield box
-    for instance in box.instances:
-        await eventually(functools.partial(kill_all, box, instance))
+    kind = KINDS[request.param]
+    if kind is COMPOSE:
+        request.getfixturevalue("docker")
+    async with box_of(kind, tmp_path / "i", short_root) as box:
+        yield box
+
+
+def remove_container(name: str) -> None:
+    """Remove a container, whatever its state; no matter if there is none."""
+    subprocess.run(["docker", "rm", "-fv", name], capture_output=True, check=False)
 
 
 def kill_all(box: Box, instance: str) -> bool:
@@ -137,3 +169,8 @@ def kill_all(box: Box, instance: str) -> bool:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     return not found
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker of the tests that need a container engine."""
+    config.addinivalue_line("markers", "docker: starts real containers; needs a Docker daemon")

@@ -5,20 +5,20 @@ import dataclasses
 import os
 import signal
 import socket
-import sys
 import time
 
 import pytest
 
 from sparkwell.core.errors import ConflictError, EnvironmentFault, UsageError
+from sparkwell.core.launch import Endpoint
 
-from .conftest import Box, eventually
+from .conftest import Box, eventually, pid_of
 
 
 async def test_starts_and_says_who_runs(box: Box) -> None:
     before = time.time()
     running = await box.start()
-    assert box.tree(running.spec.instance) == [running.pid]
+    assert box.tree(running.spec.instance) == [pid_of(running)]
     assert before - 1 <= running.started_at <= time.time()
     assert await box.driver.running() == [running]
 
@@ -73,7 +73,7 @@ async def test_many_wait_at_once(box: Box) -> None:
 
 async def test_a_crash_is_told_from_a_stop(box: Box) -> None:
     running = await box.start()
-    os.kill(running.pid, signal.SIGSEGV)
+    os.kill(pid_of(running), signal.SIGSEGV)
     record = await box.driver.wait(running.spec.instance)
     assert (record.code, record.signal, record.requested) == (None, signal.SIGSEGV, False)
     assert record.reason == "killed by signal 11"
@@ -99,7 +99,7 @@ async def test_no_descendant_survives_a_stop(box: Box, flags: list[str]) -> None
 @pytest.mark.parametrize("flags", HIDING, ids=" ".join)
 async def test_no_descendant_survives_the_main_process(box: Box, flags: list[str]) -> None:
     running = await box.start("--children", "3", *flags)
-    os.kill(running.pid, signal.SIGKILL)
+    os.kill(pid_of(running), signal.SIGKILL)
     record = await box.driver.wait(running.spec.instance)
     assert (record.signal, record.requested) == (signal.SIGKILL, False)
     assert box.tree(running.spec.instance) == []
@@ -164,24 +164,27 @@ async def test_an_engine_gets_its_variables_and_no_others(
     spec = box.spec("--print-env", "--exit-after", "0")
     await box.driver.start(dataclasses.replace(spec, env={"VLLM_LOGGING_LEVEL": "DEBUG"}))
     lines = await box.lines(spec.instance)
-    assert {"VLLM_LOGGING_LEVEL=DEBUG", "CUDA_VISIBLE_DEVICES=3", "https_proxy=p"} <= set(lines)
+    assert "VLLM_LOGGING_LEVEL=DEBUG" in lines
+    inherited = {"CUDA_VISIBLE_DEVICES=3", "https_proxy=p"} & set(lines)
+    assert len(inherited) == (2 if box.kind.inherits else 0)
     assert not [line for line in lines if line.startswith(("SECRET_KEY", "VIRTUAL_ENV", "PYTEST"))]
 
 
 async def test_the_endpoint_is_where_the_engine_serves(box: Box) -> None:
     spec = box.spec()
     assert spec.endpoint == box.make().endpoint(spec.instance)
-    argv = (*spec.argv, "--serve", str(spec.endpoint.uds))
+    argv = (*spec.argv, *box.kind.serve(spec.endpoint))
     await box.driver.start(dataclasses.replace(spec, argv=argv))
-    await eventually(lambda: ask(str(spec.endpoint.uds)) == b"ok")
+    await eventually(lambda: ask(spec.endpoint) == b"ok")
 
 
-def ask(path: str) -> bytes:
+def ask(endpoint: Endpoint) -> bytes:
+    family = socket.AF_UNIX if endpoint.uds else socket.AF_INET
     try:
-        with socket.socket(socket.AF_UNIX) as client:
-            client.connect(path)
+        with socket.socket(family) as client:
+            client.connect(endpoint.uds or ("127.0.0.1", endpoint.port))
             return client.recv(10)
-    except (FileNotFoundError, ConnectionRefusedError):  # not bound, not listening yet
+    except (FileNotFoundError, ConnectionError):  # not bound, not listening yet
         return b""
 
 
@@ -218,12 +221,13 @@ async def test_fifty_megabytes_of_output_hold_nothing_up(box: Box) -> None:
     record = await box.driver.wait(running.spec.instance)
     assert count == 500_001
     assert record.last_lines[-1].startswith("000499999 ")
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < box.kind.fifty_megabytes_s
 
 
 async def test_what_ended_at_once_was_started_all_the_same(box: Box) -> None:
-    spec = dataclasses.replace(box.spec(), argv=(sys.executable, "-S", "-c", ""))
+    spec = dataclasses.replace(box.spec(), argv=(box.kind.python, "-S", "-c", ""))
     running = await box.driver.start(spec)
-    assert running.pid > 1
+    assert running.pid is None or running.pid > 1
+    assert running.pid is not None or not box.kind.sees_ended
     record = await box.driver.wait(spec.instance)
     assert (record.code, record.signal, record.last_lines) == (0, None, ())

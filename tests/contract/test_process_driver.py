@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from sparkwell.core.errors import ConflictError, EnvironmentFault, UsageError
 from sparkwell.core.launch import Running
 from sparkwell.drivers.process import ProcessDriver, client
 
-from .conftest import DEADLINE_S, Box, eventually, live_processes
+from .conftest import DEADLINE_S, Box, box_of, eventually, live_processes, pid_of
+from .kinds import PROCESS
 
 DAEMON = Path(__file__).parent / "programs" / "daemon.py"
 
@@ -25,6 +27,12 @@ DAEMON = Path(__file__).parent / "programs" / "daemon.py"
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return tmp_path / "i"
+
+
+@pytest.fixture
+async def box(root: Path, short_root: Path) -> AsyncIterator[Box]:
+    async with box_of(PROCESS, root, short_root) as box:
+        yield box
 
 
 def record(root: Path, instance: str, name: str) -> dict[str, Any]:
@@ -312,7 +320,7 @@ async def test_the_shim_is_small_and_ends_with_its_engine(box: Box, root: Path) 
     running = await box.start()
     pid = shim_pid(root, running)
     assert resident_kib(pid) < 16 * 1024
-    assert os.getsid(pid) != os.getsid(0) != os.getsid(running.pid) != os.getsid(pid)
+    assert os.getsid(pid) != os.getsid(0) != os.getsid(pid_of(running)) != os.getsid(pid)
     await box.driver.stop(running.spec.instance)
     await eventually(lambda: not is_live(pid))
     names = {path.name for path in (root / running.spec.instance).iterdir()}

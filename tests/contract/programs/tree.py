@@ -46,6 +46,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--say-hex", default="", help="bytes to write, as they are")
     parser.add_argument("--print-env", action="store_true")
     parser.add_argument("--serve", help="a Unix socket that answers every connection with ok")
+    parser.add_argument("--serve-port", type=int, help="a port that does the same")
+    parser.add_argument("--tick", type=float, help="a line every so many seconds, until the end")
     parser.add_argument("--touch", help="a file to make when all processes exist")
     return parser.parse_args()
 
@@ -112,7 +114,11 @@ def spam(count: int, length: int) -> None:
 
 def act(args: argparse.Namespace) -> None:
     if args.serve:
-        serve(args.serve)
+        serve(socket.AF_UNIX, args.serve)
+    if args.serve_port:
+        serve(socket.AF_INET, ("0.0.0.0", args.serve_port))
+    if args.tick:
+        tick(args.tick, args.exit_after or 1e9)
     if args.exit_after is not None:
         time.sleep(args.exit_after)
         os._exit(args.code)
@@ -120,9 +126,15 @@ def act(args: argparse.Namespace) -> None:
         signal.pause()
 
 
-def serve(path: str) -> None:
-    server = socket.socket(socket.AF_UNIX)
-    server.bind(path)
+def tick(every_s: float, duration_s: float) -> None:
+    for number in range(int(duration_s / every_s)):
+        say(f"tick {number}")
+        time.sleep(every_s)
+
+
+def serve(family: int, address: str | tuple[str, int]) -> None:
+    server = socket.socket(family)
+    server.bind(address)
     server.listen()
     while True:
         client, _ = server.accept()

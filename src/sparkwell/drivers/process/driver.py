@@ -13,7 +13,7 @@ from sparkwell.core.errors import ConflictError, EnvironmentFault, UsageError
 from sparkwell.core.launch import Endpoint, ExitRecord, LaunchSpec, Running
 from sparkwell.drivers.process import records
 from sparkwell.drivers.process.folder import InstanceFolder, check_instance
-from sparkwell.drivers.process.follower import follow
+from sparkwell.drivers.process.follower import follow, read_now
 from sparkwell.drivers.process.inherited import base_environment
 from sparkwell.drivers.process.launcher import launch, launch_document
 from sparkwell.drivers.process.lifetime import abandon, adopt, until_end
@@ -51,6 +51,10 @@ class ProcessDriver:
     def endpoint(self, instance: str) -> Endpoint:
         """Tell which Unix socket the engine is to serve on. Pure."""
         return Endpoint(uds=str(self._sockets(instance) / files.ENGINE_SOCKET))
+
+    def knows(self, instance: str) -> bool:
+        """Tell whether an instance of that id was started here and is not forgotten."""
+        return self._folder(instance).exists
 
     def log_path(self, instance: str) -> str:
         """Tell which file holds the newest part of the output; older parts end in .1, .2, .3."""
@@ -109,6 +113,10 @@ class ProcessDriver:
     def follow(self, instance: str, *, from_start: bool = True) -> AsyncIterator[str]:
         """Yield lines of output until the instance has ended; raises UsageError at once."""
         return follow(self._known(instance), from_start=from_start)
+
+    async def written(self, instance: str) -> tuple[list[str], list[str]]:
+        """Read the lines so far, and a last one without an end; raises UsageError."""
+        return read_now(self._known(instance).log)
 
     def ended(self) -> list[tuple[LaunchSpec, ExitRecord]]:
         """List the ended instances whose folders are still there, the latest end first."""

@@ -129,6 +129,19 @@ class LogReader:
             return None
 
 
+def read_now(log: Path) -> tuple[list[str], list[str]]:
+    """The lines in a log as following cuts them, and a last one without an end.
+
+    Nothing when there is no log: a run may end before it has written a word.
+    """
+    reader, splitter = LogReader(log, from_start=True), LineSplitter()
+    try:
+        lines = [line for data in iter(reader.read, b"") for line in splitter.feed(data)]
+    finally:
+        reader.close()
+    return lines, splitter.close()
+
+
 async def follow(folder: InstanceFolder, *, from_start: bool) -> AsyncIterator[str]:
     """Yield lines until the instance has ended and all it said has been read."""
     reader = LogReader(folder.log, from_start=from_start)

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from sparkwell.core.launch import Endpoint, ExitRecord, LaunchSpec, Running
+from sparkwell.core.launch import Container, Endpoint, ExitRecord, LaunchSpec, Mount, Running
 
 
 def spec_to_json(spec: LaunchSpec) -> dict[str, object]:
@@ -23,6 +23,8 @@ def spec_to_json(spec: LaunchSpec) -> dict[str, object]:
         "env": dict(spec.env),
         "labels": dict(spec.labels),
         "stop_grace_s": spec.stop_grace_s,
+        "served_model": spec.served_model,
+        "container": dataclasses.asdict(spec.container) if spec.container else None,
     }
 
 
@@ -38,7 +40,21 @@ def spec_from_json(value: Mapping[str, Any]) -> LaunchSpec:
         env=dict(value["env"]),
         labels=dict(value["labels"]),
         stop_grace_s=float(value["stop_grace_s"]),
+        served_model=value.get("served_model"),
+        container=_container(value.get("container")),
     )
+
+
+def _container(value: Mapping[str, Any] | None) -> Container | None:
+    if value is None:
+        return None
+    entrypoint = value["entrypoint"]
+    lists = {
+        "entrypoint": None if entrypoint is None else tuple(entrypoint),
+        "mounts": tuple(Mount(**mount) for mount in value["mounts"]),
+        "tmpfs": tuple(value["tmpfs"]),
+    }
+    return Container(**{**value, **lists})
 
 
 def running_from_json(spec: LaunchSpec, value: Mapping[str, Any]) -> Running:
@@ -60,6 +76,11 @@ def exit_from_json(value: Mapping[str, Any]) -> ExitRecord:
         ended_at=float(value.get("ended_at") or 0.0),
         last_lines=tuple(value.get("last_lines") or ()),
     )
+
+
+def exit_to_json(record: ExitRecord) -> dict[str, object]:
+    """Write an exit record so that ``exit_from_json`` gives an equal one."""
+    return dataclasses.asdict(record)
 
 
 def unseen_end(*, requested: bool, ended_at: float, last_lines: list[str]) -> dict[str, object]:

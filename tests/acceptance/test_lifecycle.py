@@ -42,7 +42,12 @@ def test_up_starts_a_daemon_says_so_and_the_model_answers(home: Home) -> None:
     assert "Started a daemon" in done.stderr
     assert "demo-qwen3 is ready" in done.stderr
     assert "hello there" in ask(home)
-    assert health(home) == {"status": "ok", "state": "ready", "model": "demo-qwen3"}
+    assert health(home) == {
+        "status": "ok",
+        "state": "ready",
+        "model": "demo-qwen3",
+        "models": {"demo-qwen3": "ready"},
+    }
 
 
 def test_the_phases_of_a_start_are_shown_in_order(home: Home, script: Script) -> None:
@@ -61,13 +66,27 @@ def test_up_of_what_runs_says_ready_again_and_starts_nothing(home: Home) -> None
     assert [entry["id"] for entry in home.json("ps")["instances"]] == [first]
 
 
-def test_up_of_another_model_refuses_with_a_hint_and_changes_nothing(home: Home) -> None:
-    home.ok("up", "demo-qwen3")
-    refused = home.run("up", "demo-llama")
+def test_two_models_are_served_at_once_and_stopped_one_by_one(home: Home) -> None:
+    both = home.json("up", "demo-qwen3", "demo-llama")["instances"]
+    assert [each["model"] for each in both] == ["demo-qwen3", "demo-llama"]
+    assert {each["state"] for each in both} == {"ready"}
+    assert both[0]["started_at"] <= both[1]["started_at"]
+    for model in ("demo-qwen3", "demo-llama"):
+        assert ask(home, model)
+    assert home.run("restart").returncode == 2  # which of them?
+    home.ok("down", "demo-qwen3")
+    assert [each["model"] for each in home.json("ps")["instances"]] == ["demo-llama"]
+    assert ask(home, "demo-llama")
+
+
+def test_all_means_what_the_settings_name(home: Home) -> None:
+    refused = home.run("up", "--all")
     assert refused.returncode == 2
-    assert "demo-qwen3 is ready, and one model runs at a time" in refused.stderr
-    assert "sparkwell down" in refused.stderr
-    assert home.json("ps")["instances"][0]["model"] == "demo-qwen3"
+    assert "they name nothing" in refused.stderr
+    home.configure({"start": ["demo-llama", "demo-qwen3"]})
+    home.ok("up", "--all")
+    models = [each["model"] for each in home.json("ps")["instances"]]
+    assert models == ["demo-llama", "demo-qwen3"]
 
 
 def test_down_leaves_no_process_and_ends_a_daemon_that_up_started(home: Home) -> None:

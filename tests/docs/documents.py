@@ -14,7 +14,10 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     *sorted(DOCS.rglob("*.md")),
 ]
-_WRITTEN = ("commands", "settings", "recipes", "flags", "guide-check", "accuracy", "nvidia-spark")
+_WRITTEN = (
+    *("commands", "settings", "recipes", "flags", "guide-check", "accuracy", "nvidia-spark"),
+    *("compose", "images", "guide-commands"),
+)
 GENERATED = {DOCS / f"{name}.md" for name in _WRITTEN} | set((DOCS / "models").glob("*.md"))
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -106,7 +106,7 @@ def test_make_targets_exist(page: Path) -> None:
     assert named <= targets
 
 
-@pytest.mark.parametrize("line", ["sparkwell up", "sparkwell fly", "sparkwell ps --jason"])
+@pytest.mark.parametrize("line", ["sparkwell pull", "sparkwell fly", "sparkwell ps --jason"])
 def test_a_wrong_command_line_is_noticed(line: str) -> None:
     with pytest.raises(click.ClickException):
         parse(line)

@@ -3,5 +3,5 @@
 May import supervisor, monitor and everything below them.
 """
 
-API_VERSION = 1
+API_VERSION = 2
 VERSION_HEADER = "X-Sparkwell-Api"

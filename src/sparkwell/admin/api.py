@@ -2,9 +2,9 @@
 
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import asdict
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -30,8 +30,8 @@ class Control(Protocol):
         """What runs, and how far it is."""
         ...
 
-    def up(self, model: str, flags: Sequence[str], *, profile: str | None, force: bool) -> Json:
-        """Begin to serve a model; returns at once. ``force`` starts also what does not fit."""
+    async def up(self, body: "UpBody") -> Json:
+        """Begin to serve models; returns at once. ``force`` starts also what does not fit."""
         ...
 
     async def down(self, model: str | None) -> Json:
@@ -58,12 +58,19 @@ class Body(BaseModel):
 
 
 class UpBody(Body):
-    """POST /admin/up; ``force`` starts also what does not fit."""
+    """POST /admin/up. No models means those that the settings start.
 
-    model: str
+    ``flags`` are written FLAG=VALUE and are the first model's; ``force`` starts also what does
+    not fit. ``folder`` is where the command was typed: a ``.env`` there may have a token.
+    """
+
+    models: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     profile: str | None = None
+    driver: Literal["process", "compose"] | None = None
+    image: str | None = None
     force: bool = False
+    folder: str | None = None
 
 
 class ModelBody(Body):
@@ -103,10 +110,7 @@ class _Routes:
         return web.json_response(self._control.status())
 
     async def up(self, request: web.Request) -> web.Response:
-        body = await _body(request, UpBody)
-        return web.json_response(
-            self._control.up(body.model, body.flags, profile=body.profile, force=body.force)
-        )
+        return web.json_response(await self._control.up(await _body(request, UpBody)))
 
     async def down(self, request: web.Request) -> web.Response:
         body = await _body(request, ModelBody)

@@ -1,15 +1,23 @@
 """sparkwell.yaml: the settings of a host, validated once."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, PrivateAttr
 
+from sparkwell.app.settings_forms import Folder, Image, MountText, StartText, parse_mount, written
+from sparkwell.app.settings_places import Places
 from sparkwell.catalog.recipe import FlagValue, Name
-from sparkwell.core.documents import parse_document
+from sparkwell.core.documents import parse_with_lines
 from sparkwell.core.errors import DocumentError
 
 EXAMPLE = Path(__file__).parent / "sparkwell.example.yaml"
+ENGINE_PORTS = 1000
+# Those of planner/profiles.py, whose import takes a tenth of a second; a test compares them.
+Profile = Literal[
+    "balanced", "throughput", "latency", "concurrency", "long-context", "quality", "guide"
+]
 
 
 class Section(BaseModel):
@@ -39,13 +47,49 @@ class EngineSettings(Section):
         120.0, description="Seconds that the first token may take once /health is green."
     )
     keep_logs: PositiveInt = Field(3, description="Ended runs of a model whose logs are kept.")
+    driver: Literal["auto", "process", "compose"] = Field(
+        "auto", description="How engines run: as processes, in containers, or as suits the model."
+    )
+    ollama_port: int = Field(
+        11434, ge=1, le=65535, description="Loopback port of Ollama's server, ours or yours."
+    )
+
+
+class ContainerSettings(Section):
+    """How containers are made."""
+
+    images: dict[Literal["vllm", "vllm-cpu", "ollama"], Image] = Field(
+        default_factory=dict,
+        description="Images by engine (vllm, vllm-cpu, ollama), where not the recipe's.",
+    )
+    first_port: int = Field(
+        18000, ge=1024, le=64535, description="First of the 1,000 loopback ports for engines."
+    )
+    mounts: tuple[MountText, ...] = Field(
+        (), description="More folders for engine containers: SOURCE:TARGET or SOURCE:TARGET:ro."
+    )
+
+
+class FolderSettings(Section):
+    """Where large files lie."""
+
+    models: Folder | None = Field(
+        None, description="Hugging Face cache to download weights to; none: /opt/hf or the user's."
+    )
+    ollama: Folder = Field("/opt/ollama", description="Where Ollama's container keeps its models.")
 
 
 class ModelSettings(Section):
-    """What this host changes about a recipe."""
+    """What this host changes about a recipe, or about a model of Ollama's (num_ctx alone)."""
 
     flags: dict[Name, FlagValue] = Field(
-        default_factory=dict, description="vLLM flags that win over the recipe's."
+        default_factory=dict,
+        description="vLLM flags that win over the recipe's; num_ctx for ollama/NAME.",
+    )
+    profile: Profile | None = Field(None, description="Profile that the flags are chosen for.")
+    image: Image | None = Field(None, description="Container image of this model.")
+    driver: Literal["process", "compose"] | None = Field(
+        None, description="How this model's engine runs, where not as engines.driver says."
     )
 
 
@@ -54,13 +98,29 @@ class Settings(Section):
 
     gateway: GatewaySettings = Field(default_factory=GatewaySettings)
     engines: EngineSettings = Field(default_factory=EngineSettings)
+    containers: ContainerSettings = Field(default_factory=ContainerSettings)
+    folders: FolderSettings = Field(default_factory=FolderSettings)
+    start: tuple[StartText, ...] = Field((), description="Models that `sparkwell up --all` starts.")
     recipes: tuple[str, ...] = Field((), description="More folders with recipes.")
     model_folders: tuple[str, ...] = Field(
         (), description="Hugging Face caches to look for weights in, besides the user's own."
     )
     models: dict[str, ModelSettings] = Field(
-        default_factory=dict, description="Changes to recipes, by recipe name."
+        default_factory=dict,
+        description="Changes to models, by recipe name, repository id or ollama/NAME.",
     )
+    _places: Places = PrivateAttr(default_factory=Places)
+
+    @property
+    def places(self) -> Places:
+        """Where each setting stands in its file."""
+        return self._places
+
+    @property
+    def weight_folders(self) -> tuple[str, ...]:
+        """Hugging Face caches to look for weights in: where they are downloaded to, then more."""
+        first = (self.folders.models,) if self.folders.models else ()
+        return tuple(dict.fromkeys((*first, *self.model_folders)))
 
 
 def load_settings(file: Path, *, required: bool = False) -> Settings:
@@ -78,16 +138,33 @@ def load_settings(file: Path, *, required: bool = False) -> Settings:
         return Settings()
     except (OSError, UnicodeDecodeError) as error:
         raise DocumentError(f"{file}: this file cannot be read: {error}") from None
-    return _with_absolute_folders(parse_document(text, Settings, str(file)), file)
+    settings, lines = parse_with_lines(text, Settings, str(file))
+    settings = _with_absolute_folders(settings, file)
+    settings._places = Places(str(file), lines)
+    _check_ports(settings)
+    return settings
 
 
 def _with_absolute_folders(settings: Settings, file: Path) -> Settings:
-    folders = {name: getattr(settings, name) for name in ("recipes", "model_folders")}
-    found = {
-        name: tuple(_absolute(folder, f"{file}: {name}", file) for folder in named)
-        for name, named in folders.items()
+    def absolute(folder: str, field: str) -> str:
+        return _absolute(folder, f"{file}: {field}", file)
+
+    lists = {
+        name: tuple(absolute(folder, name) for folder in getattr(settings, name))
+        for name in ("recipes", "model_folders")
     }
-    return settings.model_copy(update=found)
+    folders = {
+        name: absolute(folder, f"folders.{name}")
+        for name, folder in settings.folders.model_dump(exclude_none=True).items()
+    }
+    mounts = [parse_mount(text) for text in settings.containers.mounts]
+    whole = [
+        written(replace(mount, source=absolute(mount.source, "containers.mounts")))
+        for mount in mounts
+    ]
+    containers = settings.containers.model_copy(update={"mounts": tuple(whole)})
+    others = {"folders": settings.folders.model_copy(update=folders), "containers": containers}
+    return settings.model_copy(update={**lists, **others})
 
 
 def _absolute(folder: str, where: str, file: Path) -> str:
@@ -95,6 +172,23 @@ def _absolute(folder: str, where: str, file: Path) -> str:
         return str(file.absolute().parent / Path(folder).expanduser())
     except RuntimeError:
         raise DocumentError(f"{where}: {folder}: there is no such home folder") from None
+
+
+def _check_ports(settings: Settings) -> None:
+    """Refuse a port that an engine's container may be given, or that two listen on."""
+    first, last = settings.containers.first_port, settings.containers.first_port + ENGINE_PORTS - 1
+    named = {("gateway", "port"): settings.gateway.port}
+    named["engines", "ollama_port"] = settings.engines.ollama_port
+    for path, port in named.items():
+        if first <= port <= last:
+            where = settings.places.where(*path)
+            raise DocumentError(
+                f"{where}: {port} is one of the ports {first} to {last}, which are the engines'",
+                hint="Choose another port, or another containers.first_port.",
+            )
+    if len(set(named.values())) < len(named):
+        where = settings.places.where("gateway", "port")
+        raise DocumentError(f"{where}: {settings.gateway.port} is engines.ollama_port as well")
 
 
 def schema() -> dict[str, Any]:

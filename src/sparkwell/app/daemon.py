@@ -3,27 +3,32 @@
 import asyncio
 import contextlib
 import logging
+import re
 import secrets
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 from aiohttp import web
 
 from sparkwell.admin.api import admin_application
 from sparkwell.app.config import Settings
+from sparkwell.app.describing import Describer
+from sparkwell.app.drivers import Drivers, make_drivers
+from sparkwell.app.fetchers import HostFetchers, pull_image
 from sparkwell.app.host import About, Host
 from sparkwell.app.listening import cut, listen_tcp, listen_unix, running
 from sparkwell.app.lock import held
+from sparkwell.app.ollama_starts import OllamaStarts
 from sparkwell.app.paths import Paths
 from sparkwell.app.recording import Recorder
 from sparkwell.app.service import ModelService
+from sparkwell.app.starter import Starter
 from sparkwell.catalog import Catalog
 from sparkwell.core.launch import LaunchSpec
-from sparkwell.drivers.process import ProcessDriver
-from sparkwell.engines.vllm import read_error, read_line
-from sparkwell.engines.vllm.metrics import read_metrics
+from sparkwell.drivers.ollama.plan import Kept
 from sparkwell.gateway.app import Gateway
 from sparkwell.store import History, Starts, open_database
 from sparkwell.supervisor.actor import Supervisor
@@ -80,30 +85,37 @@ class Daemon:
     def _build(self, stack: AsyncExitStack, about: About) -> tuple[Supervisor, Host]:
         database = stack.enter_context(contextlib.closing(open_database(self._paths.store)))
         history, journal = History(database), Journal(time.time)
-        driver = ProcessDriver(self._paths.instances)
+        models = ModelService(self._paths, self._settings, self._catalog)
+        gpus = models.planning.here.device == "cuda"
+        drivers = make_drivers(self._paths, self._settings, models.environ, gpus=gpus)
+        stack.push_async_callback(drivers.ollama.close)
         engines = self._settings.engines
-        watch = StartWatch(
-            driver,
-            read_line,
-            timeout_s=engines.start_timeout_s,
-            canary_timeout_s=engines.canary_timeout_s,
-            read_metrics=read_metrics,
-        )
 
         def finished(spec: LaunchSpec, timeline: Timeline) -> None:
             history.add(spec, timeline.durations, time.time())
 
         supervisor = Supervisor(
-            driver,
+            drivers.every,
             journal,
-            watch,
+            StartWatch(
+                drivers.every,
+                timeout_s=engines.start_timeout_s,
+                canary_timeout_s=engines.canary_timeout_s,
+            ),
             new_id=new_id,
-            read_error=read_error,
             finished=finished,
             measured=Recorder(Starts(database), self._catalog),
         )
-        models = ModelService(self._paths, self._settings, self._catalog)
-        host = Host(about, models, driver, supervisor, journal, history, self._end)
+        host = Host(
+            about,
+            models,
+            make_starter(models, drivers, self._paths),
+            drivers.every,
+            supervisor,
+            journal,
+            Describer(models, drivers.every, supervisor, history),
+            self._end,
+        )
         return supervisor, host
 
     @asynccontextmanager
@@ -154,6 +166,17 @@ class Daemon:
         self._end(stop_engines)
 
 
+def make_starter(models: ModelService, drivers: Drivers, paths: Paths) -> Starter:
+    """What makes starts on this host."""
+    fetchers = HostFetchers(models, partial(pull_image, models.environ), [paths.config])
+    kept = Kept(models.environ, (models.settings.folders.ollama,))
+    ollama = OllamaStarts(
+        drivers.ollama, drivers.ollama_server, models.planning, models.settings, kept
+    )
+    return Starter(models, drivers.every, fetchers, ollama)
+
+
 def new_id(model: str) -> str:
     """An instance id that is never used again: the model's name and some random letters."""
-    return f"{model}-{secrets.token_hex(3)}"
+    word = re.sub(r"[^a-z0-9._-]+", "-", model.lower())[:100].strip(".-_")
+    return f"{word or 'model'}-{secrets.token_hex(3)}"

@@ -42,6 +42,16 @@ class Paths:
         return self.state / "instances"
 
     @property
+    def containers(self) -> Path:
+        """One folder for each run of an engine in a container."""
+        return self.state / "containers"
+
+    @property
+    def ollama(self) -> Path:
+        """One folder for each model that was loaded into Ollama."""
+        return self.state / "ollama"
+
+    @property
     def store(self) -> Path:
         """The database."""
         return self.state / "sparkwell.db"

@@ -11,6 +11,7 @@ from sparkwell.app.calibration import NOTHING, Known, calibration
 from sparkwell.app.paths import Paths
 from sparkwell.catalog import Catalog, Recipe
 from sparkwell.catalog.described import Described, describe_recipe
+from sparkwell.catalog.ollama import is_ollama, parse_ollama
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import UsageError
 from sparkwell.core.launch import LaunchSpec
@@ -81,11 +82,15 @@ class Planning:
         return detect()
 
     def target(self, name: str) -> Target:
-        """The model of a recipe's name, ``./folder``, ``file.gguf`` or ``hf:ORG/NAME``."""
+        """The model of a recipe's name, ``./folder``, ``file.gguf``, ``hf:`` or ``ollama/NAME``."""
         if name.startswith(HUB):
             from sparkwell.drivers.hub_metadata import describe_hub
 
             return Target(describe_hub(name.removeprefix(HUB)))
+        if is_ollama(name):
+            from sparkwell.drivers.ollama_store import describe_stored
+
+            return Target(describe_stored(parse_ollama(name), self._environ))
         if _is_path(name):
             from sparkwell.catalog.local import describe_path
 
@@ -181,7 +186,7 @@ class Planning:
         eager = json.loads(spec.labels.get("flags", "{}")).get("enforce_eager") is True
         machine = replace(self.here, device=device)
         startup = estimate_startup(describe_recipe(recipe), machine, eager=eager)
-        pulled = [phase for phase in startup.phases if phase.name != Phase.PULL]
+        pulled = [phase for phase in startup.phases if phase.name != Phase.DOWNLOAD]
         return {phase.name: phase.cold_s for phase in pulled if phase.cold_s is not None}
 
     def plan(self, name: str, wish: Wish) -> Plan:

@@ -6,18 +6,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import sparkwell.catalog
-from sparkwell.app.config import Settings
-from sparkwell.app.models import check_models
+from sparkwell.app.config import ModelSettings, Settings
+from sparkwell.app.models import host_changes
 from sparkwell.app.paths import Paths
 from sparkwell.app.planning import Planning
-from sparkwell.app.starting import StartWish, start_flags
+from sparkwell.app.served import Served, served
+from sparkwell.app.settings_forms import parse_mount
+from sparkwell.app.starting import Chosen, StartWish, choose_flags
+from sparkwell.app.ways import Way, Ways
 from sparkwell.catalog import Catalog, Recipe
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import EnvironmentFault
 from sparkwell.core.launch import Endpoint, LaunchSpec
-from sparkwell.drivers.environments import EnvironmentStore, Installed, library_path
+from sparkwell.drivers.environments import EnvironmentStore, library_path
 from sparkwell.drivers.hub import cache_folders, find_checkpoint, is_complete
 from sparkwell.engines.vllm import LaunchRequest, render
+from sparkwell.engines.vllm.containers import ContainerRequest, container_spec
 
 PACKAGE_MODELS = Path(sparkwell.catalog.__file__).parent
 
@@ -30,7 +34,7 @@ class Availability:
     """
 
     checkpoint: Path | None
-    environment: Installed | None
+    way: Way | None
     missing: str | None = None
     remedy: str | None = None
 
@@ -53,37 +57,35 @@ class ModelService:
         self.paths = paths
         self.settings = settings
         self.catalog = catalog
-        self._environ = dict(os.environ if environ is None else environ)
-        self._environments = EnvironmentStore(paths.engines, self._environ)
-        self._folders = cache_folders(self._environ, settings.model_folders)
-        self._changes = check_models(settings, catalog)
-        self.planning = Planning(paths, catalog, self._environ, settings.model_folders)
+        self.environ = dict(os.environ if environ is None else environ)
+        self.environments = EnvironmentStore(paths.engines, self.environ)
+        self._changes = host_changes(settings, catalog)
+        self.planning = Planning(paths, catalog, self.environ, settings.weight_folders)
+        here = lambda: self.planning.here  # noqa: E731 - looked at only when it is needed
+        self.ways = Ways(settings, self.environments.find, self.environ, here, self._changes)
+
+    def served(self, name: str) -> Served:
+        """The model that a name means; raises UnknownModelError with near names."""
+        return served(name, self.catalog)
 
     def availability(self, recipe: Recipe) -> Availability:
         """What a start of this model would find on this machine."""
-        checkpoint = self._checkpoint(recipe)
-        environment = self._environments.find(recipe.serve.environment)
-        if environment is None:
-            name = recipe.serve.environment
-            return Availability(
-                checkpoint,
-                None,
-                f"The engine environment {name} is not installed.",
-                f"Run `sparkwell engine install {name}`.",
-            )
+        checkpoint = self.checkpoint(recipe)
+        try:
+            way = self.ways.way(recipe)
+        except EnvironmentFault as error:
+            missing = error.message.partition("cannot be started: ")[2] or error.message
+            return Availability(checkpoint, None, missing, error.hint)
         if checkpoint is None:
             missing, remedy = _how_to_get_weights(recipe)
-            return Availability(None, environment, missing, remedy)
-        return Availability(checkpoint, environment)
+            return Availability(None, way, missing, remedy)
+        return Availability(checkpoint, way)
 
-    def must_be_startable(self, recipe: Recipe) -> tuple[Path, Installed]:
-        """The checkpoint and the environment; raises EnvironmentFault that says what lacks."""
-        found = self.availability(recipe)
-        if found.checkpoint is None or found.environment is None:
-            raise EnvironmentFault(
-                f"{recipe.name} cannot be started: {found.missing}", hint=found.remedy
-            )
-        return found.checkpoint, found.environment
+    def must_be_fetchable(self, recipe: Recipe) -> None:
+        """Raise EnvironmentFault for a model whose weights are not here and cannot be fetched."""
+        if recipe.bundled and self.checkpoint(recipe) is None:
+            missing, remedy = _how_to_get_weights(recipe)
+            raise EnvironmentFault(f"{recipe.name} cannot be started: {missing}", hint=remedy)
 
     def launch_spec(
         self,
@@ -91,47 +93,69 @@ class ModelService:
         instance: str,
         endpoint: Endpoint,
         flags: Mapping[str, FlagValue],
+        way: Way,
+        checkpoint: Path | None,
     ) -> LaunchSpec:
         """How to launch a model with these flags, and no others.
 
-        Raises EnvironmentFault when something is not here.
+        A spec without a checkpoint names the repository: it is for looking at, not for launching.
         """
-        checkpoint, environment = self.must_be_startable(recipe)
+        if way.environment is None:
+            return container_spec(
+                ContainerRequest(
+                    recipe=recipe,
+                    instance=instance,
+                    endpoint=endpoint,
+                    image=way.image or "",
+                    version=way.version,
+                    device=way.device,
+                    checkpoint=str(checkpoint) if checkpoint else None,
+                    flags=flags,
+                    mounts=tuple(map(parse_mount, self.settings.containers.mounts)),
+                    name=recipe.guide.service if recipe.guide else None,
+                )
+            )
         request = LaunchRequest(
             recipe=recipe,
             instance=instance,
             endpoint=endpoint,
-            model=str(checkpoint),
-            python=environment.python,
-            version=environment.version,
-            device=environment.device,
+            model=str(checkpoint or recipe.repo),
+            python=way.environment.python,
+            version=way.version,
+            device=way.device,
             cache=str(self.paths.cache),
-            libraries=library_path(environment.libraries, self._environ),
+            libraries=library_path(way.environment.libraries, self.environ),
             flags=flags,
         )
         return render(request)
 
-    def start_flags(self, recipe: Recipe, wish: StartWish) -> dict[str, FlagValue]:
+    def choose_flags(self, recipe: Recipe, way: Way, wish: StartWish) -> Chosen:
         """All flags of a start: the profile's, this host's settings, then the wish's own.
 
-        Raises EnvironmentFault when something is not here, ConflictError when it does not fit.
+        Raises ConflictError when it does not fit.
         """
-        _, environment = self.must_be_startable(recipe)
+        profile = wish.profile or self.changes(recipe).profile
         every = {**self._host_flags(recipe), **wish.flags}
-        return start_flags(self.planning, recipe, environment, replace(wish, flags=every))
+        return choose_flags(self.planning, recipe, way, replace(wish, flags=every, profile=profile))
 
     def flags(self, recipe: Recipe) -> dict[str, FlagValue]:
         """The recipe's flags with this host's changes; a profile may choose others."""
         return {**recipe.serve.flags, **self._host_flags(recipe)}
 
-    def _host_flags(self, recipe: Recipe) -> dict[str, FlagValue]:
-        return self._changes.get(recipe.name, {})
+    def changes(self, recipe: Recipe) -> ModelSettings:
+        """What the settings of this host say of a model."""
+        return self._changes.get(recipe.name, ModelSettings())
 
-    def _checkpoint(self, recipe: Recipe) -> Path | None:
+    def checkpoint(self, recipe: Recipe) -> Path | None:
+        """The folder of the model's weights if they are here, whole."""
         if recipe.bundled:
             folder = PACKAGE_MODELS / recipe.bundled
             return folder if is_complete(folder) else None
-        return find_checkpoint(recipe.repo or "", self._folders, recipe.revision)
+        folders = cache_folders(self.environ, self.settings.weight_folders)
+        return find_checkpoint(recipe.repo or "", folders, recipe.revision)
+
+    def _host_flags(self, recipe: Recipe) -> dict[str, FlagValue]:
+        return self.changes(recipe).flags
 
 
 def _how_to_get_weights(recipe: Recipe) -> tuple[str, str]:
@@ -141,5 +165,4 @@ def _how_to_get_weights(recipe: Recipe) -> tuple[str, str]:
         missing = f"Sparkwell has no checkpoint {recipe.bundled} (no whole one in {folder})."
         return missing, "Correct `bundled` in the recipe, or set `repo` instead."
     missing = f"The weights of {recipe.repo} are not on this machine."
-    fetch = f"Fetch them with `hf download {recipe.repo}`"
-    return missing, f"{fetch} (from the package huggingface_hub), then try again."
+    return missing, f"`sparkwell pull {recipe.name}` fetches them, and so does `sparkwell up`."

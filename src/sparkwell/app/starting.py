@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sparkwell.app.planning import Planning, Target, Wish
+from sparkwell.app.ways import Way
 from sparkwell.catalog import Recipe
 from sparkwell.catalog.described import describe_recipe
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import ConflictError, UsageError
-from sparkwell.drivers.environments import Installed
+from sparkwell.core.units import GIB
 from sparkwell.engines.vllm import check_flags
 from sparkwell.planner.plan import Plan, make_plan
 
@@ -20,31 +21,54 @@ GUIDE = "guide"
 
 @dataclass(frozen=True, slots=True)
 class StartWish:
-    """What `up` was given: flags that win, a profile (None: the default), and ``force``."""
+    """What `up` was given: flags that win, a profile (None: the default), and ``force``.
+
+    ``driver`` and ``image`` None mean what suits the model. ``beside`` is what others hold on
+    the machine, in bytes, by name. ``folder`` is where the command was typed: a ``.env`` there
+    may have the token for the Hub.
+    """
 
     flags: Mapping[str, FlagValue] = field(default_factory=dict)
     profile: str | None = None
     force: bool = False
+    driver: str | None = None
+    image: str | None = None
+    beside: Mapping[str, int] = field(default_factory=dict)
+    folder: str | None = None
 
 
-def start_flags(
-    planning: Planning, recipe: Recipe, environment: Installed, wish: StartWish
-) -> dict[str, FlagValue]:
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """All flags of a start, and what it will hold, in bytes; None where nobody can tell."""
+
+    flags: dict[str, FlagValue]
+    held_bytes: int | None
+
+
+def choose_flags(planning: Planning, recipe: Recipe, way: Way, wish: StartWish) -> Chosen:
     """All flags of the start.
 
     On a GPU they are the profile's for this machine, and a start that does not fit is refused
     with ConflictError unless it is forced. The CPU build's KV cache has a size of its own: there
     the recipe's flags hold.
     """
-    if environment.device == "cpu":
-        return _on_cpu(recipe, environment, wish)
-    asked = Wish(None, environment.version, wish.profile or DEFAULT_PROFILE, wish.flags)
-    question = planning.question(Target(describe_recipe(recipe), recipe), asked)
-    refuse_what_does_not_fit(make_plan(question), wish)
-    return dict(question.flags)
+    if way.device == "cpu":
+        return _on_cpu(planning, recipe, way, wish)
+    plan = _plan(planning, recipe, way, wish, wish.flags)
+    _refuse_what_does_not_fit(plan, wish)
+    return Chosen(dict(plan.question.flags), plan.memory.held)
 
 
-def refuse_what_does_not_fit(plan: Plan, wish: StartWish) -> None:
+def _plan(
+    planning: Planning, recipe: Recipe, way: Way, wish: StartWish, flags: Mapping[str, FlagValue]
+) -> Plan:
+    beside = sum(wish.beside.values())
+    profile = wish.profile or DEFAULT_PROFILE
+    asked = Wish(None, way.version, profile, flags, beside_bytes=beside)
+    return make_plan(planning.question(Target(describe_recipe(recipe), recipe), asked))
+
+
+def _refuse_what_does_not_fit(plan: Plan, wish: StartWish) -> None:
     """Raise ConflictError for a plan that does not fit; a forced one is logged instead."""
     if plan.fits:
         return
@@ -54,21 +78,45 @@ def refuse_what_does_not_fit(plan: Plan, wish: StartWish) -> None:
         logger.warning("Starting %s although it does not fit: %s", name, why)
         return
     ways = [f"- {problem.remedy}" for problem in plan.problems if problem.remedy]
-    hint = "\n".join([*ways, "- --force starts it all the same."])
-    raise ConflictError(f"{name} does not fit on this machine: {why}", hint=hint)
+    hint = "\n".join([*_stop_others(wish), *ways, "- --force starts it all the same."])
+    raise ConflictError(f"{name} does not fit on this machine{_beside(wish)}: {why}", hint=hint)
 
 
-def _on_cpu(recipe: Recipe, environment: Installed, wish: StartWish) -> dict[str, FlagValue]:
+def _beside(wish: StartWish) -> str:
+    held = [f"{name} ({size / GIB:.1f} GiB)" for name, size in wish.beside.items()]
+    return f" beside {', '.join(held)}" if held else ""
+
+
+def _stop_others(wish: StartWish) -> list[str]:
+    return [f"- `sparkwell down {name}` makes room." for name in wish.beside]
+
+
+def _on_cpu(planning: Planning, recipe: Recipe, way: Way, wish: StartWish) -> Chosen:
     if wish.profile not in (None, DEFAULT_PROFILE, GUIDE):
         raise UsageError(
-            f"The profile {wish.profile} is computed for GPUs, and {environment.name} runs on the "
-            "CPU.",
+            f"The profile {wish.profile} is computed for GPUs, and {recipe.serve.environment} runs "
+            "on the CPU.",
             hint="Leave --profile out, and set flags with --set.",
         )
     if wish.profile == GUIDE and recipe.guide is None:
         raise UsageError(f"No guide says how to start {recipe.name}.", hint="Leave --profile out.")
     guide = recipe.guide.flags if wish.profile == GUIDE and recipe.guide else None
     base = recipe.serve.flags if guide is None else guide
-    version = environment.version
-    own = check_flags(base, where=f"recipe {recipe.name}", version=version)
-    return {**own, **check_flags(wish.flags, version=version)}
+    own = check_flags(base, where=f"recipe {recipe.name}", version=way.version)
+    flags = {**own, **check_flags(wish.flags, version=way.version)}
+    if planning.here.device != "cpu":
+        return Chosen(flags, None)  # the planner's model of this machine is that of its GPU
+    held = _plan(planning, recipe, way, wish, flags).memory.held
+    _refuse_what_exceeds(planning.here.total_bytes, recipe.name, held, wish)
+    return Chosen(flags, held)
+
+
+def _refuse_what_exceeds(total: int, name: str, held: int, wish: StartWish) -> None:
+    beside = sum(wish.beside.values())
+    if not beside or beside + held <= total or wish.force:
+        return
+    raise ConflictError(
+        f"{name} does not fit on this machine{_beside(wish)}: it takes {held / GIB:.1f} GiB, and "
+        f"the machine has {total / GIB:.1f}.",
+        hint="\n".join([*_stop_others(wish), "- --force starts it all the same."]),
+    )

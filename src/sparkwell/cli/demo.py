@@ -33,7 +33,7 @@ def demo(context: Context, model: str, port: int | None) -> None:
 
 
 async def _demo(context: Context, model: str, port: int | None) -> None:
-    await bring_up(context, Wanted(model), port=port)
+    await bring_up(context, Wanted((model,)), port=port)
     async with AdminClient(context.paths) as client:
         about = await client.get("version")
     click.echo(f"\n  > {QUESTION}\n  ", nl=False)

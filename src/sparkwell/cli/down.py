@@ -5,9 +5,9 @@ import json
 
 import click
 
+from sparkwell.app.drivers import make_drivers
 from sparkwell.cli.client import AdminClient, Json, NoDaemonError, daemon_gone, run
 from sparkwell.cli.context import Context, json_option, pass_context
-from sparkwell.drivers.process import ProcessDriver
 
 
 @click.command(short_help="Stop the model, or whatever runs.")
@@ -21,7 +21,7 @@ def down(context: Context, model: str | None, as_json: bool) -> None:
     with `serve` goes on. Engines that an ended daemon left behind are stopped as well.
     """
     if model is not None:
-        model = context.catalog.get(model).name
+        model = context.models.served(model).name
     done = run(_down(context, model))
     click.echo(json.dumps(done) if as_json else _said(done))
 
@@ -37,7 +37,7 @@ async def _ask_daemon(context: Context, model: str | None) -> Json:
     async with AdminClient(context.paths) as client:
         about = await client.get("version")
         answer = await client.post("down", {"model": model})
-        stopped = [answer["stopped"]] if answer["stopped"] else []
+        stopped = answer["stopped"]
         if model is not None or not about["detached"]:
             return {"stopped": stopped, "daemon": "running", "pid": about["pid"]}
         await client.post("shutdown", {"stop_engines": True})
@@ -57,7 +57,7 @@ def _said(done: Json) -> str:
 
 async def _stop_orphans(context: Context, model: str | None) -> list[str]:
     """No daemon answers: what an earlier one left is ended here."""
-    driver = ProcessDriver(context.paths.instances)
+    driver = make_drivers(context.paths, context.settings, context.environ).every
     left = [entry.spec for entry in await driver.running() if model in (None, entry.spec.model)]
     await asyncio.gather(*(driver.stop(spec.instance) for spec in left))
     return [spec.model for spec in left]

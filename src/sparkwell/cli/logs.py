@@ -1,14 +1,12 @@
 """`sparkwell logs`."""
 
-from pathlib import Path
-
 import click
 
+from sparkwell.app.drivers import make_drivers
 from sparkwell.cli.client import run
 from sparkwell.cli.context import Context, pass_context
 from sparkwell.core.errors import UsageError
-from sparkwell.drivers.process import ProcessDriver
-from sparkwell.drivers.process.follower import LineSplitter, LogReader
+from sparkwell.core.protocols import Driver
 
 
 @click.command(short_help="Show an engine's log.")
@@ -27,7 +25,7 @@ def logs(context: Context, model: str | None, follow: bool, tail: int | None, da
             )
         _daemon_log(context, tail)
         return
-    name = context.catalog.get(model).name if model else None
+    name = context.models.served(model).name if model else None
     run(_show(context, name, follow, tail))
 
 
@@ -41,9 +39,9 @@ def _daemon_log(context: Context, tail: int | None) -> None:
 
 
 async def _show(context: Context, model: str | None, follow: bool, tail: int | None) -> None:
-    driver = ProcessDriver(context.paths.instances)
+    driver = make_drivers(context.paths, context.settings, context.environ).every
     instance = await _newest(driver, model)
-    lines, rest = _written(driver, instance)
+    lines, rest = await driver.written(instance)
     if not follow:
         for line in _last([*lines, *rest], tail):
             click.echo(line)
@@ -57,7 +55,7 @@ async def _show(context: Context, model: str | None, follow: bool, tail: int | N
             click.echo(line)
 
 
-async def _newest(driver: ProcessDriver, model: str | None) -> str:
+async def _newest(driver: Driver, model: str | None) -> str:
     """The run that is meant: the one that lives, else the one that ended last."""
     live = [entry.spec for entry in reversed(await driver.running())]
     ended = [spec for spec, _ in driver.ended()]
@@ -68,19 +66,6 @@ async def _newest(driver: ProcessDriver, model: str | None) -> str:
         f"{model or 'A model'} has not run here yet, so there is no log.",
         hint=f"`sparkwell up {model or 'MODEL'}` starts it.",
     )
-
-
-def _written(driver: ProcessDriver, instance: str) -> tuple[list[str], list[str]]:
-    """The lines in the log now, cut as following cuts them, and a last one without an end.
-
-    Nothing when there is no log: a run may end before it has written a word.
-    """
-    reader, splitter = LogReader(Path(driver.log_path(instance)), from_start=True), LineSplitter()
-    try:
-        lines = [line for data in iter(reader.read, b"") for line in splitter.feed(data)]
-    finally:
-        reader.close()
-    return lines, splitter.close()
 
 
 def _last(lines: list[str], tail: int | None) -> list[str]:

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import keyword
 import os
 import sys
 from difflib import get_close_matches
@@ -24,14 +25,19 @@ COMMANDS = {
     "ps": "List what runs.",
     "status": "Show the daemon, the model and how far it is.",
     "logs": "Show an engine's log.",
+    "pull": "Download a model's weights.",
+    "preflight": "Check whether a model could be started here, without starting it.",
     "models": "List the models that can be served.",
     "plan": "Show what fits, how fast, and why, before anything starts.",
     "compare": "Put models side by side: memory, speed, start-up.",
     "recommend": "Say which model suits a need on this machine.",
     "hardware": "Show this machine, or one that is described.",
     "flags": "Explain the flags that an engine takes.",
+    "compose": "Print a Docker Compose file that serves models without Sparkwell.",
     "serve": "Run the daemon in the foreground.",
     "engine": "Install, list and remove engines.",
+    "init": "Look at this machine and write its settings file.",
+    "import": "Read what a Compose file serves, and take it over.",
     "config": "Show the settings, an example file, or the schema.",
     "service": "Run the daemon as a system service (systemd).",
     "completion": "Print the shell's completion script.",
@@ -49,8 +55,9 @@ class LazyGroup(click.Group):
         """Import the command of that name."""
         if name not in COMMANDS:
             return None
-        module = importlib.import_module(f"sparkwell.cli.{name}")
-        command: click.Command = getattr(module, name)
+        word = f"{name}_" if keyword.iskeyword(name) else name
+        module = importlib.import_module(f"sparkwell.cli.{word}")
+        command: click.Command = getattr(module, word)
         return command
 
     def resolve_command(

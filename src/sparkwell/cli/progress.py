@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -103,31 +103,47 @@ def _bar() -> Iterator[_Bar]:
         yield _Bar(progress, progress.add_task("", total=100, note=""))
 
 
+class Show(Protocol):
+    """Told the step of a piece of work, its share (0 to 1), and figures that keep changing."""
+
+    def __call__(self, step: str, share: float | None, note: str = "") -> None:
+        """Show it."""
+        ...
+
+
 @contextmanager
-def step_display(title: str) -> Iterator[Callable[[str, float | None], None]]:
-    """Show the steps of a long piece of work: a function to call with a step and its share."""
+def step_display(title: str) -> Iterator[Show]:
+    """Show the steps of a long piece of work; what it yields is called with each."""
     if not sys.stderr.isatty():
         yield _step_lines(title)
         return
     with _rich_progress() as progress:
         task = progress.add_task(title, total=None, note="")
 
-        def show(step: str, share: float | None) -> None:
+        def show(step: str, share: float | None, note: str = "") -> None:
             percent = None if share is None else min(100.0, 100 * share)
             progress.update(
-                task, description=f"{title}: {step}", completed=percent or 0, total=percent and 100
+                task,
+                description=f"{title}: {step}",
+                completed=percent or 0,
+                total=percent and 100,
+                note=note,
             )
 
         yield show
 
 
-def _step_lines(title: str) -> Callable[[str, float | None], None]:
-    seen: set[str] = set()
+def _step_lines(title: str) -> Show:
+    """A line a step; with figures a line each tenth of it, too, but none at its very beginning."""
+    seen: set[tuple[str, int]] = set()
 
-    def show(step: str, _share: float | None) -> None:
-        if step not in seen:
-            seen.add(step)
-            click.echo(f"{title}: {step}", err=True)
+    def show(step: str, share: float | None, note: str = "") -> None:
+        tenth = int(10 * share) if share and note else 0
+        if (step, tenth) in seen:
+            return
+        seen.add((step, tenth))
+        said = f": {10 * tenth} %, {note}" if tenth else ""
+        click.echo(f"{title}: {step}{said}", err=True)
 
     return show
 

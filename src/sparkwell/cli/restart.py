@@ -17,7 +17,7 @@ from sparkwell.cli.up import checked
 def restart(context: Context, model: str | None, as_json: bool) -> None:
     """Stop MODEL (default: what runs), start it with the same flags, wait until it answers."""
     if model is not None:
-        model = context.catalog.get(model).name
+        model = context.models.served(model).name
     instance = run(_restart(context, model, quiet=as_json))
     if as_json:
         click.echo(json.dumps(instance))

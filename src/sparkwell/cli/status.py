@@ -29,19 +29,25 @@ def _text(current: Json) -> str:
         f"up for {duration(current['uptime_s'])}"
     )
     lines = [daemon, f"Gateway  {current['gateway']}/v1"]
-    instances = [line for entry in current["instances"] for line in _instance(entry, current)]
+    instances = [line for entry in current["instances"] for line in _instance(entry)]
     return "\n".join([*lines, *(instances or ["Model    none; `sparkwell up MODEL` starts one"])])
 
 
-def _instance(entry: Json, current: Json) -> list[str]:
+def _instance(entry: Json) -> list[str]:
     lines = [f"Model    {entry['model']}: {_state(entry)}"]
-    lines.append(f"Engine   {entry['engine']} {entry['engine_version']} ({entry['driver']})")
+    lines.append(f"Engine   {entry['engine']} {entry['engine_version']} ({_where(entry)})")
     if entry["state"] == "ready":
-        lines.append(f"Requests {current['requests_running']} running")
+        lines.append(f"Requests {entry['requests_running']} running")
     if entry["error"]:
         lines.append(f"Error    {entry['error']}")
         lines.append(f"         `sparkwell logs {entry['model']}` shows the log")
     return lines
+
+
+def _where(entry: Json) -> str:
+    if not entry["container"]:
+        return str(entry["driver"])
+    return f"{entry['driver']}, container {entry['container']}"
 
 
 def _state(entry: Json) -> str:

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import click
 
@@ -22,80 +24,118 @@ from sparkwell.core.errors import (
     EnvironmentFault,
     SparkwellError,
     UnknownModelError,
+    UsageError,
 )
 from sparkwell.engines.vllm import check_flags, read_flag
 
 
 @click.command(short_help="Start a model and wait until it has answered.")
-@click.argument("model")
+@click.argument("models", nargs=-1, metavar="MODEL...")
+@click.option("--all", "every", is_flag=True, help="Start what the settings name under `start`.")
 @click.option(
     "--set",
     "flags",
     multiple=True,
     metavar="FLAG=VALUE",
-    help="A flag of the engine, e.g. --set max_model_len=8192; may be given several times.",
+    help="A flag of the engine, e.g. --set max_model_len=8192; may be given several times. "
+    "Of several models it is the first one's.",
 )
 @click.option(
     "--profile",
     type=click.Choice(PROFILES),
     help="What the flags are chosen for on a GPU.  [default: balanced]",
 )
-@click.option("--force", is_flag=True, help="Start also what does not fit on this machine.")
+@click.option(
+    "--driver",
+    type=click.Choice(["process", "compose"]),
+    help="Run the engine as a process or in a container.  [default: as suits the model]",
+)
+@click.option("--image", metavar="IMAGE", help="The container image to run the engine from.")
+@click.option("--force", is_flag=True, help="Start also what checks and the plan speak against.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of a daemon that is started.")
 @click.option("--no-wait", is_flag=True, help="Return as soon as the start has begun.")
 @json_option
 @pass_context
 def up(
     context: Context,
-    model: str,
+    models: tuple[str, ...],
+    every: bool,
     flags: tuple[str, ...],
     profile: str | None,
+    driver: str | None,
+    image: str | None,
     force: bool,
     port: int | None,
     no_wait: bool,
     as_json: bool,
 ) -> None:
-    """Start MODEL and wait until it has answered with a first token.
+    """Start each MODEL and wait until it has answered with a first token.
 
-    On a GPU its flags are computed for this machine; `sparkwell plan MODEL` shows them. With no
-    daemon running, one is started in the background. Ctrl-C stops the model again.
+    What is missing is fetched first: the container image, the weights. On a GPU the flags are
+    computed for this machine; `sparkwell plan MODEL` shows them. Several models share its
+    memory, and start one after the other. With no daemon running, one is started in the
+    background. Ctrl-C stops the models again.
     """
-    check_request(context, model, flags)
-    wish = Wanted(model, flags, profile, force)
-    status = run(bring_up(context, wish, port=port, wait=not no_wait, quiet=as_json))
+    named = _named(context, models, every)
+    wish = Wanted(named, flags, profile, driver, image, force)
+    check_request(context, wish)
+    done = run(bring_up(context, wish, port=port, wait=not no_wait, quiet=as_json))
     if as_json:
-        click.echo(json.dumps(status))
+        several = {**done[0], "instances": done} if len(done) > 1 else done[0]
+        click.echo(json.dumps(several))
     elif no_wait:
-        click.echo(f"Starting {status['model']}; `sparkwell status` shows how far it is.")
+        names = ", ".join(each["model"] for each in done)
+        click.echo(f"Starting {names}; `sparkwell status` shows how far it is.")
+
+
+def _named(context: Context, models: tuple[str, ...], every: bool) -> tuple[str, ...]:
+    if models and every:
+        raise click.UsageError("Name models, or give --all.")
+    if not models and not every:
+        raise click.UsageError("Name a MODEL, or give --all; `sparkwell models` lists them.")
+    if every and not context.settings.start:
+        raise UsageError(
+            "--all starts what the settings name under `start`, and they name nothing.",
+            hint=f"Add `start: [MODEL]` to {context.config_file or context.paths.config_file}.",
+        )
+    return models or context.settings.start
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is to be started, as it was typed."""
 
-    model: str
+    models: tuple[str, ...]
     flags: tuple[str, ...] = ()
     profile: str | None = None
+    driver: str | None = None
+    image: str | None = None
     force: bool = False
 
     @property
     def body(self) -> Json:
         """The request to the daemon."""
         return {
-            "model": self.model,
+            "models": list(self.models),
             "flags": list(self.flags),
             "profile": self.profile,
+            "driver": self.driver,
+            "image": self.image,
             "force": self.force,
+            "folder": str(Path.cwd()),
         }
 
 
-def check_request(context: Context, model: str, flags: tuple[str, ...]) -> None:
+def check_request(context: Context, wanted: Wanted) -> None:
     """Refuse what can be seen to be wrong here, before a daemon is started for it."""
-    recipe = context.catalog.get(model)
-    given = dict(read_flag(flag) for flag in flags)
-    found = context.models.availability(recipe).environment
-    check_flags(given, version=found.version if found else None)
-    context.models.must_be_startable(recipe)
+    given = dict(read_flag(flag) for flag in wanted.flags)
+    for number, name in enumerate(wanted.models):
+        recipe = context.models.served(name).recipe
+        if recipe:
+            context.models.must_be_fetchable(recipe)
+            image = wanted.image if number == 0 else None
+            way = context.models.ways.way(recipe, wanted.driver, image)
+            check_flags(given if number == 0 else {}, version=way.version)
 
 
 async def bring_up(
@@ -105,18 +145,20 @@ async def bring_up(
     port: int | None = None,
     wait: bool = True,
     quiet: bool = False,
-) -> Json:
-    """Have the model served and return its status; progress goes to stderr unless ``quiet``."""
+) -> list[Json]:
+    """Have the models served and return their status; progress goes to stderr unless ``quiet``."""
     async with AdminClient(context.paths) as client:
         ours = await _have_daemon(context, client, port, quiet)
         beginning = asyncio.ensure_future(_begin(client, wanted))
         try:
-            begun = await asyncio.shield(beginning)
+            begun = (await asyncio.shield(beginning))["instances"]
             if not wait:
-                return begun
-            return checked(await follow_start(client, begun["instance"], quiet=quiet))
+                return list(begun)
+            return [
+                checked(await follow_start(client, each["instance"], quiet=quiet)) for each in begun
+            ]
         except asyncio.CancelledError:
-            await _take_back(client, ours, new=(await beginning)["new"])
+            await _take_back(client, ours, (await beginning)["instances"])
             raise
 
 
@@ -146,7 +188,8 @@ async def _begin(client: AdminClient, wanted: Wanted) -> Json:
             raise
         # It is in the catalog of this command, which was checked before.
         raise ConflictError(
-            f"The running daemon does not know {wanted.model}: it was started with other recipes.",
+            f"The running daemon does not know all of {', '.join(wanted.models)}: it was started "
+            "with other recipes.",
             hint="Run `sparkwell down`, then the same command again.",
         ) from None
 
@@ -161,8 +204,9 @@ async def _refuse_other_port(client: AdminClient, port: int | None) -> None:
         )
 
 
-async def _take_back(client: AdminClient, ours: bool, *, new: bool) -> None:
+async def _take_back(client: AdminClient, ours: bool, begun: list[Json]) -> None:
     """Ctrl-C while waiting: leave the machine as it was."""
+    new = [each["model"] for each in begun if each["new"]]
     if not ours and not new:
         return
     click.echo("\nStopping again …", err=True)
@@ -170,8 +214,10 @@ async def _take_back(client: AdminClient, ours: bool, *, new: bool) -> None:
         # Answered at once, so that a second Ctrl-C cannot come in between.
         await client.post("shutdown", {"stop_engines": True})
         await daemon_gone(client.paths)
-    else:
-        await client.post("down", {})
+        return
+    for model in new:
+        with suppress(SparkwellError):  # it may have ended by itself
+            await client.post("down", {"model": model})
 
 
 def checked(instance: Json) -> Json:

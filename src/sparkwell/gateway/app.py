@@ -47,7 +47,7 @@ class Gateway:
         model = self._backend.resolve(asked.model)
         lease = self._backend.ensure_ready(model.name)
         try:
-            name = asked.model if asked.model in model.aliases else model.name
+            name = asked.model if asked.model in model.aliases else model.aliases[0]
             return await self._relay.forward(request, lease.endpoint, asked.naming(name))
         finally:
             lease.release()

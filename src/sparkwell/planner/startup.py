@@ -107,9 +107,9 @@ def _pull(download_bytes: int, bytes_per_s: float | None) -> tuple[PhaseEstimate
         return ()
     if not bytes_per_s:
         source = "depends on the network"
-        return (PhaseEstimate(Phase.PULL, None, 0.0, source),)
+        return (PhaseEstimate(Phase.DOWNLOAD, None, 0.0, source),)
     seconds = download_bytes / bytes_per_s
-    return (PhaseEstimate(Phase.PULL, seconds, 0.0, "at the rate that was given"),)
+    return (PhaseEstimate(Phase.DOWNLOAD, seconds, 0.0, "at the rate that was given"),)
 
 
 def _phases(
@@ -126,7 +126,7 @@ def _phases(
         for phase in figures
         if not (eager and phase in COMPILED)
     }
-    seen = {phase for phase in history if phase not in (Phase.PULL, Phase.READY)}
+    seen = {phase for phase in history if phase not in (Phase.DOWNLOAD, Phase.READY)}
     return [
         _seen(phase, history[phase], modelled.get(phase)) if phase in seen else modelled[phase]
         for phase in Phase

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from itertools import count
 from typing import Any
 
@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from sparkwell.admin import API_VERSION, VERSION_HEADER
-from sparkwell.admin.api import admin_application
+from sparkwell.admin.api import UpBody, admin_application
 from sparkwell.core.errors import ConflictError, UnknownModelError
 from sparkwell.core.events import Event
 from sparkwell.supervisor.journal import Journal
@@ -40,10 +40,8 @@ class FakeControl:
     def status(self) -> Mapping[str, Any]:
         return self._note("status")
 
-    def up(
-        self, model: str, flags: Sequence[str], *, profile: str | None, force: bool
-    ) -> Mapping[str, Any]:
-        return self._note("up", model, tuple(flags), profile, force)
+    async def up(self, body: UpBody) -> Mapping[str, Any]:
+        return self._note("up", body.models, body.flags, body.driver, body.force)
 
     async def down(self, model: str | None) -> Mapping[str, Any]:
         return self._note("down", model)
@@ -81,8 +79,10 @@ async def test_what_can_be_read(client: Client, control: FakeControl, path: str)
 @pytest.mark.parametrize(
     ("path", "body", "asked"),
     [
-        ("up", {"model": "m"}, ("up", "m", (), None, False)),
-        ("up", {"model": "m", "flags": ["a=1", "b"]}, ("up", "m", ("a=1", "b"), None, False)),
+        ("up", {}, ("up", (), (), None, False)),
+        ("up", {"models": ["m", "n"]}, ("up", ("m", "n"), (), None, False)),
+        ("up", {"models": ["m"], "flags": ["a=1"]}, ("up", ("m",), ("a=1",), None, False)),
+        ("up", {"driver": "compose", "force": True}, ("up", (), (), "compose", True)),
         ("down", {}, ("down", None)),
         ("down", None, ("down", None)),
         ("down", {"model": "m"}, ("down", "m")),
@@ -116,15 +116,14 @@ async def test_shutdown(
 @pytest.mark.parametrize(
     ("path", "body", "message"),
     [
-        ("up", b"", "model: Field required"),
-        ("up", b"{}", "model: Field required"),
         ("up", b"not json", "body: Invalid JSON"),
         ("up", b"\xff", "body: Invalid JSON"),
         ("up", b"[]", "body: Input should be an object"),
-        ("up", b'{"model": 5}', "model: Input should be a valid string"),
-        ("up", b'{"model": "m", "flags": "a"}', "flags: Input should be a valid"),
-        ("up", b'{"model": "m", "flags": [1]}', "flags.0: Input should be a valid string"),
-        ("up", b'{"model": "m", "flag": []}', "flag: Extra inputs are not permitted"),
+        ("up", b'{"model": "m"}', "model: Extra inputs are not permitted"),
+        ("up", b'{"models": "m"}', "models: Input should be a valid"),
+        ("up", b'{"models": [5]}', "models.0: Input should be a valid string"),
+        ("up", b'{"flags": "a"}', "flags: Input should be a valid"),
+        ("up", b'{"driver": "magic"}', "driver: Input should be 'process' or 'compose'"),
         ("down", b'{"modle": "m"}', "modle: Extra inputs are not permitted"),
         ("restart", b"5", "body: Input should be an object"),
         ("shutdown", b'{"stop_engines": "perhaps"}', "stop_engines: Input should be a valid"),
@@ -160,11 +159,11 @@ async def test_refusals_keep_message_and_hint_apart(
     client: Client, control: FakeControl, error: Exception, status: int, body: object
 ) -> None:
     control.error = error
-    async with client.post("/admin/up", json={"model": "x"}) as response:
+    async with client.post("/admin/up", json={"models": ["x"]}) as response:
         assert (response.status, await response.json()) == (status, {"error": body})
 
 
-@pytest.mark.parametrize("spoken", ["2", "0", "", "x"])
+@pytest.mark.parametrize("spoken", ["1", "3", "0", "", "x"])
 async def test_another_version_is_told_to_restart(
     client: Client, control: FakeControl, spoken: str
 ) -> None:

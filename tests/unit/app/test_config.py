@@ -1,17 +1,36 @@
 """sparkwell.yaml: the example is the reference, and mistakes are told with their line."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
-from sparkwell.app.config import EXAMPLE, Settings, load_settings, schema
-from sparkwell.core.errors import DocumentError
+from sparkwell.app.config import (
+    EXAMPLE,
+    ContainerSettings,
+    EngineSettings,
+    FolderSettings,
+    GatewaySettings,
+    ModelSettings,
+    Profile,
+    Settings,
+    load_settings,
+    schema,
+)
+from sparkwell.app.models import check_models, check_start, host_changes
+from sparkwell.app.settings_forms import is_image, parse_mount, parse_start
+from sparkwell.catalog import load_catalog
+from sparkwell.core.errors import DocumentError, SparkwellError, UsageError
+from sparkwell.core.launch import Mount
+from sparkwell.planner.profiles import PROFILES
 
 EXAMPLE_DATA: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+SECTIONS = (GatewaySettings, EngineSettings, ContainerSettings, FolderSettings, ModelSettings)
+ALL_KEYS = {name for section in SECTIONS for name in section.model_fields}
+CATALOG = load_catalog()
 NOT_DEFAULTS = {"recipes", "model_folders", "models"}  # the example says so of them
 
 
@@ -68,11 +87,23 @@ def test_the_example_shows_the_defaults() -> None:
 
 
 def test_every_setting_of_the_example_has_a_comment() -> None:
-    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
+    text = EXAMPLE.read_text(encoding="utf-8").partition("  ollama/qwen3")[0]
+    lines = text.splitlines()
     for number, line in enumerate(lines):
         key = line.strip().partition(":")[0]
-        if key in {"host", "port", "max_body_mb", "drain_s", "start_timeout_s", "keep_logs"}:
+        if line.startswith(" ") and key in ALL_KEYS:
             assert lines[number - 1].strip().startswith("#"), line
+
+
+def test_the_example_warns_of_an_open_port() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    before = text[: text.index("  host:")]
+    assert "0.0.0.0" in before
+    assert "no keys" in before
+
+
+def test_the_profiles_are_the_planners() -> None:
+    assert get_args(Profile) == PROFILES
 
 
 @pytest.mark.parametrize("text", ["", "# nothing but a comment\n", "{}"])
@@ -95,8 +126,8 @@ def test_a_missing_file_means_defaults_unless_it_was_named(file: Path) -> None:
         ("gatewy: {}\n", "1: gatewy: unknown key; did you mean 'gateway'?"),
         (
             "zzz: 1\n",
-            "1: zzz: unknown key; expected one of: gateway, engines, recipes, model_folders, "
-            "models",
+            "1: zzz: unknown key; expected one of: gateway, engines, containers, folders, start, "
+            "recipes, model_folders, models",
         ),
         ("gateway:\n  port: 70000\n", "2: gateway.port: input should be less than"),
         ("gateway:\n\n  port: x\n", "3: gateway.port: input should be a valid integer"),
@@ -106,6 +137,20 @@ def test_a_missing_file_means_defaults_unless_it_was_named(file: Path) -> None:
         ("- a\n", "1: document: expected a mapping"),
         ("gateway: [\n", "1: this is not YAML: "),
         ("gateway: {}\ngateway: {}\n", "2: gateway: this key is there twice, first in line 1"),
+        ("engines:\n  driver: docker\n", "2: engines.driver: input should be 'auto', 'process'"),
+        ("containers:\n  first_port: 80\n", "2: containers.first_port: input should be greater"),
+        ("containers:\n  images:\n    vlm: a/b\n", "3: containers.images.vlm: input should be"),
+        ("containers:\n  images:\n    vllm: A b\n", "3: containers.images.vllm: expected an image"),
+        ("containers:\n  mounts:\n  - /a\n", "3: containers.mounts[0]: expected SOURCE:TARGET"),
+        ("containers:\n  mounts:\n  - v:/a\n", "3: containers.mounts[0]: the source is a folder"),
+        ("containers:\n  mounts:\n  - /a:b\n", "3: containers.mounts[0]: the target is an"),
+        ("folders:\n  ollama: ''\n", "2: folders.ollama: expected a folder"),
+        ("start:\n- a=20GiB\n", "2: start[0]: only Ollama's models take a size"),
+        ("start:\n- ollama/a=much\n", "2: start[0]: 'much' is no size"),
+        ("start:\n- ollama/a:b:c\n", "2: start[0]: 'ollama/a:b:c' is no name of a model"),
+        ("models:\n  m:\n    profile: fast\n", "3: models.m.profile: input should be 'balanced'"),
+        ("models:\n  m:\n    image: '-x'\n", "3: models.m.image: expected an image, such as"),
+        ("models:\n  m:\n    driver: auto\n", "3: models.m.driver: input should be 'process'"),
     ],
 )
 def test_mistakes_name_line_and_field(file: Path, text: str, message: str) -> None:
@@ -132,6 +177,43 @@ def test_a_relative_settings_file_has_an_absolute_folder(file: Path, monkeypatch
     assert load_settings(Path(file.name)).recipes == (f"{file.parent}/mine",)
 
 
+def test_all_folders_are_absolute(file: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    file.write_text(
+        "folders: {models: hf, ollama: ~/o}\n"
+        "containers:\n  mounts: ['./data:/data:ro', '~/x:/x', '/a:/a:rw']\n"
+    )
+    settings = load_settings(file)
+    assert settings.folders == FolderSettings(models=f"{file.parent}/hf", ollama="/home/me/o")
+    mounts = (f"{file.parent}/data:/data:ro", "/home/me/x:/x", "/a:/a")
+    assert settings.containers.mounts == mounts
+
+
+def test_weights_are_looked_for_where_they_are_downloaded_to(file: Path) -> None:
+    file.write_text("folders: {models: /opt/hf}\nmodel_folders: [/srv/hf, /opt/hf]\n")
+    assert load_settings(file).weight_folders == ("/opt/hf", "/srv/hf")
+    assert Settings().weight_folders == ()
+
+
+def test_the_gateway_keeps_off_the_engines_ports(file: Path) -> None:
+    text = "containers:\n  first_port: 8000\ngateway:\n  port: 8999\n"
+    assert refusal(file, text).startswith("4: gateway.port: 8999 is one of the ports 8000 to 8999")
+    file.write_text(text.replace("8999", "9000"))
+    assert load_settings(file).gateway.port == 9000
+    said = refusal(file, "engines:\n  ollama_port: 18999\n")
+    assert said.startswith("2: engines.ollama_port: 18999 is one of the ports 18000 to 18999")
+    said = refusal(file, "gateway: {port: 11434}\n")
+    assert said == "1: gateway.port: 11434 is engines.ollama_port as well"
+
+
+def test_settings_are_equal_wherever_they_stand(file: Path) -> None:
+    file.write_text("\n\nstart: [qwen3-8b-fp8]\n")
+    settings = load_settings(file)
+    assert settings == Settings(start=("qwen3-8b-fp8",))
+    assert settings.places.where("start", 0) == f"{file}:3: start[0]"
+    assert Settings().places.where("start", 0) == "sparkwell.yaml: start[0]"
+
+
 def test_the_home_of_nobody(file: Path) -> None:
     said = refusal(file, "model_folders: [~nobody-of-that-name/hf]\n")
     assert said == " model_folders: ~nobody-of-that-name/hf: there is no such home folder"
@@ -146,3 +228,124 @@ def test_bytes_that_are_no_text(file: Path) -> None:
     file.write_bytes(b"\xff\xfe\x00gateway")
     with pytest.raises(DocumentError, match="cannot be read"):
         load_settings(file)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "ollama/ollama",
+        "nvcr.io/nvidia/vllm:25.09-py3",
+        "localhost:5000/a/b_c.d-e:V1",
+        "sparkwell-test/base:bookworm",
+        f"vllm/vllm-openai@sha256:{'a' * 64}",
+        f"vllm/vllm-openai:v0.11.0@sha256:{'a' * 64}",
+        "busybox",
+    ],
+)
+def test_images(image: str) -> None:
+    assert is_image(image)
+
+
+@pytest.mark.parametrize(
+    "image",
+    ["", "A", "a b", "a:", "a@sha256:1", "-a", "a/../b", "a:b:c", "$(x)", "--rm", "a\n", "a" * 256],
+)
+def test_what_is_no_image(image: str) -> None:
+    assert not is_image(image)
+
+
+def test_a_mount() -> None:
+    assert parse_mount("/a:/b:ro") == Mount("/a", "/b", read_only=True)
+    assert parse_mount("~/a:/b") == Mount("~/a", "/b")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "/a", "/a:/", "/a:/b:z", "/a:/b:ro:x", "data:/b", "/a:b", ":/b", "/a:/b/../../c"]
+)
+def test_what_is_no_mount(text: str) -> None:
+    with pytest.raises(ValueError, match=r"expected|source|target"):
+        parse_mount(text)
+
+
+def test_what_start_takes() -> None:
+    assert parse_start("qwen3-8b-fp8") == ("qwen3-8b-fp8", None)
+    assert parse_start("ollama/qwen3:8b=20GiB") == ("ollama/qwen3:8b", 20 * 2**30)
+    for wrong in ("ollama/qwen3=0GiB", "ollama/qwen3=", "ollama/", "ollama/x=-1GiB"):
+        with pytest.raises(ValueError, match=r"size|name"):
+            parse_start(wrong)
+
+
+def loaded(file: Path, text: str) -> Settings:
+    file.write_text(text, encoding="utf-8")
+    return load_settings(file)
+
+
+def test_start_names_what_there_is(file: Path) -> None:
+    settings = loaded(file, "start: [Qwen/Qwen3-8B-FP8, 'ollama/llama3.2:latest=2GiB']\n")
+    assert check_start(settings, CATALOG) == {"qwen3-8b-fp8": None, "ollama/llama3.2": 2 * 2**30}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("start:\n- qwen3-8b-fp8\n- qwen3-9b\n", ":3: start[1]: There is no model 'qwen3-9b'"),
+        (
+            "start: [qwen3-8b-fp8, Qwen/Qwen3-8B-FP8]",
+            ":1: start[1]: the model qwen3-8b-fp8 is there twice",
+        ),
+        ("start: [ollama/a, 'ollama/a:latest']", ":1: start[1]: the model ollama/a is there twice"),
+    ],
+)
+def test_mistakes_in_start(file: Path, text: str, said: str) -> None:
+    with pytest.raises(DocumentError) as caught:
+        check_start(loaded(file, text), CATALOG)
+    assert said in caught.value.message
+
+
+def test_changes_of_this_host_by_recipe(file: Path) -> None:
+    text = (
+        "models:\n  Qwen/Qwen3-32B-FP8: {profile: guide, image: 'a/b:1', driver: compose}\n"
+        "  ollama/qwen3:latest: {flags: {num_ctx: 8192}}\n"
+        "  qwen3-8b-fp8: {flags: {seed: 1}}\n"
+    )
+    settings = loaded(file, text)
+    changes = host_changes(settings, CATALOG)
+    assert list(changes) == ["qwen3-32b-fp8", "ollama/qwen3", "qwen3-8b-fp8"]
+    assert changes["qwen3-32b-fp8"].profile == "guide"
+    assert changes["ollama/qwen3"].flags == {"num_ctx": 8192}
+    assert check_models(settings, CATALOG) == {"qwen3-32b-fp8": {}, "qwen3-8b-fp8": {"seed": 1}}
+
+
+def test_a_flag_of_the_images_version_is_taken(file: Path) -> None:
+    """swap_space was gone by the recorded version, and the image of the recipe has it."""
+    settings = loaded(file, "models: {qwen3-32b: {flags: {swap_space: 0}}}")
+    assert host_changes(settings, CATALOG)["qwen3-32b"].flags == {"swap_space": 0}
+    newer = "models: {qwen3-32b: {image: 'vllm/vllm-openai:v0.33.0', flags: {swap_space: 0}}}"
+    with pytest.raises(UsageError, match="swap_space"):
+        host_changes(loaded(file, newer), CATALOG)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("models:\n  nothing: {}\n", ":2: models.nothing: There is no model 'nothing'"),
+        (
+            "models:\n\n  qwen3-8b-fp8: {flags: {max_num_seq: 1}}\n",
+            ":3: models.qwen3-8b-fp8: vLLM",
+        ),
+        (
+            "models:\n  qwen3-32b-awq: {profile: guide}\n",
+            ":2: models.qwen3-32b-awq: qwen3-32b-awq has no guide",
+        ),
+        ("models:\n  ollama/a: {flags: {seed: 1}}", "takes num_ctx alone, not 'seed'"),
+        ("models:\n  ollama/a: {flags: {num_ctx: many}}", "takes a whole number from 1 to"),
+        ("models:\n  ollama/a: {flags: {num_ctx: true}}", "takes a whole number from 1 to"),
+        ("models:\n  ollama/a: {image: x}", ":2: models.ollama/a.image: this is for vLLM's"),
+        ("models:\n  ollama/: {}", "models.ollama/: 'ollama/' is no name of a model"),
+        ("models: {ollama/a: {}, 'ollama/a:latest': {}}", "the model ollama/a is there twice"),
+    ],
+)
+def test_mistakes_in_models(file: Path, text: str, said: str) -> None:
+    with pytest.raises(SparkwellError) as caught:
+        host_changes(loaded(file, text), CATALOG)
+    assert said in caught.value.message

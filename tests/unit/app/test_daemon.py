@@ -148,7 +148,12 @@ async def test_a_daemon_answers_and_ends_when_asked_to(paths: Paths) -> None:
             aiohttp.ClientSession() as public,
             public.get(f"http://127.0.0.1:{port}/health") as response,
         ):
-            assert await response.json() == {"status": "ok", "state": "idle", "model": None}
+            assert await response.json() == {
+                "status": "ok",
+                "state": "idle",
+                "model": None,
+                "models": {},
+            }
         async with control.post("http://daemon/admin/shutdown", json={}) as response:
             assert response.status == 200
         await running

@@ -2,19 +2,28 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import sparkwell
+from sparkwell.admin.api import UpBody
 from sparkwell.app.config import Settings
+from sparkwell.app.describing import Describer
 from sparkwell.app.host import About, Host
 from sparkwell.app.paths import find_paths
+from sparkwell.app.served import Served
 from sparkwell.app.service import ModelService
-from sparkwell.catalog import load_catalog
+from sparkwell.app.starter import OnShare, Start, Starter
+from sparkwell.app.starting import StartWish
+from sparkwell.app.ways import Way
+from sparkwell.catalog import Recipe, load_catalog
+from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import ConflictError, EnvironmentFault, UnknownModelError, UsageError
 from sparkwell.core.launch import LaunchSpec
 from sparkwell.core.phases import Phase, PhaseMark
@@ -37,8 +46,40 @@ class Watch(StartWatch):
 GATES: dict[str, asyncio.Event] = {}
 
 
+class Fetchers:
+    """Nothing has to be fetched; ``refusal`` is what a check finds."""
+
+    def __init__(self) -> None:
+        self.refusal: Exception | None = None
+        self.checked: list[str] = []
+
+    async def check(self, recipe: Recipe, _way: Way, _wish: StartWish) -> None:
+        self.checked.append(recipe.name)
+        if self.refusal:
+            raise self.refusal
+
+    async def image(self, _image: str, _on_share: OnShare) -> None:
+        raise AssertionError("nothing here runs in a container")
+
+    async def weights(self, _recipe: Recipe, _wish: StartWish, _on_share: OnShare) -> Path:
+        raise AssertionError("all weights are here")
+
+
+class Ollama:
+    """No model of Ollama is asked for."""
+
+    async def held_bytes(self, _served: Served, _flags: Mapping[str, FlagValue]) -> int | None:
+        raise AssertionError("nobody asked for a model in Ollama")
+
+    def start(self, _served: Served, _wish: StartWish, _given: Mapping[str, str]) -> Start:
+        raise AssertionError("nobody asked for a model in Ollama")
+
+    async def tidy(self, _running: Sequence[str]) -> None:
+        """There is no server."""
+
+
 class Bench:
-    def __init__(self, folder: Path, history: History) -> None:
+    def __init__(self, folder: Path, history: History, settings: Settings) -> None:
         GATES.clear()
         numbers = count(1)
         paths = find_paths({"SPARKWELL_HOME": str(folder)})
@@ -50,28 +91,34 @@ class Bench:
         self.supervisor = Supervisor(
             self.driver,
             journal,
-            Watch(self.driver, lambda _line: None),
+            Watch(self.driver),
             new_id=lambda model: f"{model}-{next(numbers)}",
         )
+        models = self.models = ModelService(paths, settings, load_catalog(), {"HOME": str(folder)})
+        self.fetchers = Fetchers()
         self.host = Host(
             About("127.0.0.1", 8000, detached=True, started_at=time.time()),
-            ModelService(paths, Settings(), load_catalog(), {"HOME": str(folder)}),
+            models,
+            Starter(models, self.driver, self.fetchers, Ollama()),
             self.driver,
             self.supervisor,
             journal,
-            history,
+            Describer(models, self.driver, self.supervisor, history),
             self.ended.append,
         )
 
-    async def starting(self, *flags: str) -> str:
-        instance = str(self.host.up("demo-qwen3", flags)["instance"])
+    async def up(self, *models: str, flags: tuple[str, ...] = (), **wish: Any) -> dict[str, Any]:
+        return dict(await self.host.up(UpBody(models=models, flags=flags, **wish)))
+
+    async def starting(self, *flags: str, model: str = "demo-qwen3") -> str:
+        instance = str((await self.up(model, flags=flags))["instance"])
         await until(lambda: instance in GATES)
         return instance
 
-    async def ready(self, *flags: str) -> str:
-        instance = await self.starting(*flags)
+    async def ready(self, *flags: str, model: str = "demo-qwen3") -> str:
+        instance = await self.starting(*flags, model=model)
         GATES[instance].set()
-        await until(lambda: self.host.health()[1]["state"] == "ready")
+        await until(lambda: self.host.resolve(model).state == "ready")
         return instance
 
     def argv(self, instance: str) -> tuple[str, ...]:
@@ -91,7 +138,7 @@ async def until(condition: Callable[[], object]) -> None:
 @pytest.fixture
 async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     with closing(open_database(tmp_path / "s.db")) as database:
-        bench = Bench(tmp_path, History(database))
+        bench = Bench(tmp_path, History(database), Settings(start=("demo-llama", "demo-qwen3")))
         yield bench
         await bench.supervisor.close()
 
@@ -132,7 +179,7 @@ async def test_health_while_stopping(bench: Bench) -> None:
     down = asyncio.create_task(bench.host.down(None))
     await until(lambda: bench.host.health()[1]["state"] == "switching")
     bench.driver.stop_gate.set()
-    assert await down == {"stopped": "demo-qwen3"}
+    assert await down == {"stopped": ["demo-qwen3"]}
 
 
 async def test_models_know_their_state_and_context(bench: Bench) -> None:
@@ -154,13 +201,14 @@ async def test_version_and_status_of_an_idle_daemon(bench: Bench) -> None:
 async def test_status_of_a_start(bench: Bench) -> None:
     instance = await bench.starting()
     [shown] = bench.host.status()["instances"]
-    assert (shown["id"], shown["model"], shown["driver"]) == (instance, "demo-qwen3", "memory")
+    assert (shown["id"], shown["model"], shown["driver"]) == (instance, "demo-qwen3", "process")
     assert (shown["state"], shown["phase"], shown["phase_title"]) == (
         "starting",
         "weights",
         "loading weights",
     )
-    assert list(shown["phases"]) == ["launch", "weights"]
+    assert list(shown["phases"]) == ["prepare", "launch", "weights"]
+    assert (shown["container"], shown["image"], shown["requests_running"]) == (None, None, 0)
     assert 0 < shown["percent"] < 100
     assert shown["left_s"] > 0
     assert (shown["start_s"], shown["error"], shown["last_lines"]) == (None, None, [])
@@ -193,27 +241,73 @@ async def test_up_takes_flags(bench: Bench) -> None:
 
 async def test_up_refuses_before_anything_happens(bench: Bench) -> None:
     with pytest.raises(UsageError, match="has no flag"):
-        bench.host.up("demo-qwen3", ["nonsense_flag=1"])
+        await bench.up("demo-qwen3", flags=("nonsense_flag=1",))
     with pytest.raises(UnknownModelError):
-        bench.host.up("gpt", [])
+        await bench.up("gpt")
     with pytest.raises(EnvironmentFault, match="vllm is not installed"):
-        bench.host.up("qwen3-8b-fp8", [])
+        await bench.up("qwen3-8b-fp8")
+    with pytest.raises(UnknownModelError):
+        await bench.up("demo-qwen3", "gpt")
     assert bench.host.status()["instances"] == []
     assert bench.driver.launched == []
 
 
-async def test_up_of_another_model_is_refused(bench: Bench) -> None:
+async def test_several_models_are_served_at_once(bench: Bench) -> None:
     await bench.ready()
-    with pytest.raises(ConflictError, match="one model runs at a time"):
-        bench.host.up("demo-llama", [])
+    await bench.ready(model="demo-llama")
+    status = bench.host.status()
+    assert [each["model"] for each in status["instances"]] == ["demo-qwen3", "demo-llama"]
+    able, state = bench.host.health()
+    assert (able, state["state"]) == (True, "ready")
+    assert state["models"] == {"demo-qwen3": "ready", "demo-llama": "ready"}
+    assert await bench.host.down("demo-qwen3") == {"stopped": ["demo-qwen3"]}
+    assert bench.host.resolve("demo-llama").state == "ready"
+
+
+async def test_all_that_the_settings_name_is_started_one_by_one(bench: Bench) -> None:
+    begun = await bench.up()
+    assert [each["model"] for each in begun["instances"]] == ["demo-llama", "demo-qwen3"]
+    first, second = (each["instance"] for each in begun["instances"])
+    await until(lambda: first in GATES)
+    assert bench.driver.launched == [first]
+    GATES[first].set()
+    await until(lambda: bench.driver.launched == [first, second])
+
+
+async def test_what_runs_beside_counts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    await bench.ready()
+    [shown] = bench.host.status()["instances"]
+    assert shown["held_bytes"] > 1_000_000_000
+    machine = bench.models.planning.here
+    small = replace(machine, total_bytes=int(1.5 * shown["held_bytes"]))
+    monkeypatch.setitem(bench.models.planning.__dict__, "here", small)
+    with pytest.raises(ConflictError, match=r"demo-llama does not fit .* beside demo-qwen3") as no:
+        await bench.up("demo-llama")
+    assert "`sparkwell down demo-qwen3` makes room" in str(no.value.hint)
+    assert (await bench.up("demo-llama", force=True))["new"]
+
+
+async def test_a_model_of_ollama_is_not_everybodys_to_ask_for(bench: Bench) -> None:
+    with pytest.raises(UnknownModelError, match=r"ollama/llama3\.2") as caught:
+        bench.host.resolve("ollama/llama3.2")
+    assert "`sparkwell up ollama/llama3.2`" in str(caught.value.hint)
+
+
+async def test_what_a_check_finds_fails_the_start(bench: Bench) -> None:
+    bench.fetchers.refusal = EnvironmentFault("The port is taken.", hint="End that program.")
+    instance = (await bench.up("demo-qwen3"))["instance"]
+    await bench.supervisor.settled(instance)
+    [shown] = bench.host.status()["instances"]
+    assert (shown["state"], shown["error"]) == ("failed", "The port is taken. End that program.")
+    assert bench.driver.launched == []
 
 
 async def test_the_profile_that_runs_may_be_asked_for_by_name_and_no_other(bench: Bench) -> None:
     instance = await bench.ready()
-    again = bench.host.up("demo-qwen3", [], profile="balanced")
+    again = await bench.up("demo-qwen3", profile="balanced")
     assert (again["instance"], again["new"]) == (instance, False)
     with pytest.raises(ConflictError, match="with other flags"):
-        bench.host.up("demo-qwen3", [], profile="latency")
+        await bench.up("demo-qwen3", profile="latency")
 
 
 async def test_restart_keeps_the_flags(bench: Bench) -> None:
@@ -229,7 +323,7 @@ async def test_restart_keeps_the_flags(bench: Bench) -> None:
 
 async def test_an_up_that_changed_nothing_does_not_change_the_flags(bench: Bench) -> None:
     first = await bench.ready("max_num_seqs=4")
-    assert bench.host.up("demo-qwen3", [])["instance"] == first
+    assert (await bench.up("demo-qwen3"))["instance"] == first
     again = str((await bench.host.restart("demo-qwen3"))["instance"])
     argv = bench.argv(again)
     assert argv[argv.index("--max-num-seqs") + 1] == "4"
@@ -241,7 +335,7 @@ async def test_restart_of_nothing(bench: Bench) -> None:
 
 
 async def test_down_of_what_does_not_run(bench: Bench) -> None:
-    assert await bench.host.down(None) == {"stopped": None}
+    assert await bench.host.down(None) == {"stopped": []}
     with pytest.raises(UsageError, match="demo-llama does not run"):
         await bench.host.down("demo-llama")
 

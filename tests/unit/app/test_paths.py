@@ -79,6 +79,8 @@ def test_what_lies_where() -> None:
         "recipes": "/h/config/recipes",
         "engines": "/h/data/engines",
         "instances": "/h/state/instances",
+        "containers": "/h/state/containers",
+        "ollama": "/h/state/ollama",
         "store": "/h/state/sparkwell.db",
         "socket": "/h/state/daemon.sock",
         "lock": "/h/state/daemon.lock",

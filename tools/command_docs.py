@@ -76,7 +76,9 @@ SETTINGS = """\
 The settings of a host lie in `sparkwell.yaml`, in `~/.config/sparkwell/` or where `--config` says.
 All are optional. `sparkwell config example` prints the file with comments, `sparkwell config
 schema` its JSON Schema, `sparkwell config show` what is in force. A key that does not exist is an
-error with its line.
+error with its line. `sparkwell init` looks at this machine and writes a file that says above each
+line what was found; `sparkwell import docker-compose.yml -o FILE` puts into it what a Compose file
+serves, and keeps what is there.
 
 {settings}
 

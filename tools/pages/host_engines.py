@@ -8,7 +8,7 @@ from pages.markdown import bullets, code, gib, number, table, text
 from sparkwell.core.units import GB
 from sparkwell.engines.environments import environment
 from sparkwell.engines.vllm import rules_for
-from sparkwell.engines.vllm.images import NVIDIA
+from sparkwell.engines.vllm.images import nvidia_versions
 from sparkwell.hardware.machine import Machine
 
 IMAGES = (
@@ -27,7 +27,7 @@ BESIDE = "sparkwell plan qwen3-30b-a3b-fp8 --hardware dgx-spark --beside ollama/
 
 def images(figures: Figures) -> Iterator[str]:
     """What each image's vLLM does with the memory."""
-    yield table(IMAGES, (_image(*image, figures.spark) for image in NVIDIA.items()))
+    yield table(IMAGES, (_image(*image, figures.spark) for image in nvidia_versions().items()))
     yield text(words("host", "images"))
     yield text(words("host", "page_cache", native=environment("vllm").version))
 

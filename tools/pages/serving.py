@@ -2,10 +2,20 @@
 
 import shlex
 from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
 
 from pages.data import words
 from pages.figures import CPU, Json, Model
-from pages.markdown import NONE, bullets, code, section, table, text, value
+from pages.markdown import NONE, UNKNOWN, bullets, code, section, table, text, value
+from sparkwell.app.composing import Composing
+from sparkwell.app.composing_wish import ComposeWish
+from sparkwell.app.config import Settings
+from sparkwell.app.paths import Paths
+from sparkwell.app.service import ModelService
+from sparkwell.catalog import load_catalog
+from sparkwell.engines.compose import to_yaml
+from sparkwell.engines.vllm.image_rules import choose_image
 from sparkwell.engines.vllm.texts import purpose
 
 # Flags of the guides that Sparkwell does not set, and why.
@@ -34,29 +44,47 @@ def sections(model: Model) -> Iterator[str]:
 
 
 def _container(model: Model) -> Iterator[str]:
-    """The image as a fact; Sparkwell starts none yet."""
-    image = model.recipe.serve.image
+    """The image, and why it is that one."""
+    choice = choose_image(model.recipe, model.machine)
     rows = [
-        ("image", f"`{image}`" if image else "none in the recipe"),
-        ("vLLM in it", model.version),
+        ("image", f"`{choice.image}`"),
+        ("why", choice.why),
+        ("vLLM in it", choice.version or UNKNOWN),
         ("without a container", f"Sparkwell's environment `vllm`, vLLM {model.native_version}"),
-        ("other images", "[by version of vLLM](../nvidia-spark.md#images)"),
+        ("other images", "[by version of vLLM](../images.md#by-version)"),
     ]
     yield table(("what", "which"), rows)
     yield text(words("serving", "container"))
 
 
 def _compose(model: Model) -> Iterator[str]:
-    """The guide's service, and the command line that a service of one's own would have."""
+    """The service as `sparkwell compose` writes it, and its command line alone."""
     guide = model.recipe.guide
     if guide:
         profile = f", Compose profile `{guide.compose_profile}`" if guide.compose_profile else ""
         yield text(words("serving", "service", service=guide.service, profile=profile))
     else:
         yield text(words("serving", "no_service"))
+    name = model.recipe.name
+    yield code("bash", f"sparkwell compose {name} --hardware {model.hardware}")
+    yield text(words("serving", "rendered"))
+    yield code("yaml", _service(name, model.hardware))
     yield text(words("serving", "command"))
     yield code("bash", command_line(model, model.balanced["flags"]))
-    yield text(words("serving", "needs"))
+
+
+def _service(name: str, hardware: str) -> str:
+    """The file without its head."""
+    made = composing().compose(ComposeWish((name,), hardware=hardware))
+    return to_yaml(made.document)
+
+
+@cache
+def composing() -> Composing:
+    """A composer with nothing of this machine."""
+    nowhere = Path("/nonexistent")
+    paths = Paths(config=nowhere, data=nowhere, state=nowhere, cache=nowhere)
+    return Composing(ModelService(paths, Settings(), load_catalog(), {}))
 
 
 def command_line(model: Model, flags: Json) -> str:

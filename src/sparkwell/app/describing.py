@@ -63,6 +63,7 @@ class Describer:
         return {
             "phase": instance.phase.value,
             "phase_title": instance.phase.label,
+            "fraction": None if instance.fraction is None else round(instance.fraction, 3),
             "started_at": min(entered.values(), default=None),
             "start_s": timeline.total_s if timeline else None,
             "phases": {phase.value: at for phase, at in entered.items()},

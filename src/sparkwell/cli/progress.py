@@ -70,15 +70,28 @@ class _Silent:
 
 
 class _Lines:
-    """One line a phase, for logs and pipes."""
+    """For logs and pipes: one line a phase, and one for each tenth of what is fetched."""
 
     def __init__(self) -> None:
-        self._last = ""
+        self._last = ("", 0)
 
     def show(self, instance: Json) -> None:
-        if instance["phase"] != self._last:
-            self._last = instance["phase"]
-            click.echo(f"{duration(instance['elapsed_s']):>6}  {_title(instance)}", err=True)
+        step = (instance["phase"], _tenth(instance))
+        if step != self._last:
+            self._last = step
+            far = f", {10 * step[1]} %{_left(instance)}" if step[1] else ""
+            click.echo(f"{duration(instance['elapsed_s']):>6}  {_title(instance)}{far}", err=True)
+
+
+def _tenth(instance: Json) -> int:
+    """Tenths that are done of what is fetched; 0 in phases that go by themselves."""
+    share = instance["fraction"] if instance["phase"] in ("pull", "download") else None
+    return int(10 * (share or 0))
+
+
+def _left(instance: Json) -> str:
+    left = instance["left_s"]
+    return "" if left is None else f", about {duration(left)} left until ready"
 
 
 class _Bar:
@@ -87,14 +100,21 @@ class _Bar:
         self._task = task
 
     def show(self, instance: Json) -> None:
-        left = instance["left_s"]
         self._progress.update(
             self._task,
             description=_title(instance),
             completed=instance["percent"] or 0,
             total=None if instance["percent"] is None else 100,
-            note="longer than expected" if left is None else f"about {duration(left)} left",
+            note=_note(instance),
         )
+
+
+def _note(instance: Json) -> str:
+    """The time left; nobody can say that something which has no usual time takes long."""
+    if instance["left_s"] is not None:
+        return f"about {duration(instance['left_s'])} left"
+    fetching = instance["phase"] in ("prepare", "pull", "download", "queue")
+    return "" if fetching else "longer than expected"
 
 
 @contextmanager

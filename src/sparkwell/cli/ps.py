@@ -14,7 +14,7 @@ from sparkwell.core.units import GIB, duration
 @json_option
 @pass_context
 def ps(context: Context, as_json: bool) -> None:
-    """List the engines of this daemon: state, engine, where it runs, the memory by its plan, age."""
+    """List the engines of this daemon: state, engine, where it runs, what it holds by its plan."""
     instances = run(_instances(context))
     if as_json:
         click.echo(json.dumps({"instances": instances}))

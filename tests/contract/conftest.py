@@ -169,8 +169,3 @@ def kill_all(box: Box, instance: str) -> bool:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     return not found
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Name the marker of the tests that need a container engine."""
-    config.addinivalue_line("markers", "docker: starts real containers; needs a Docker daemon")

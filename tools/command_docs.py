@@ -37,7 +37,8 @@ COMMANDS = """\
 What every command prints with `--help`. Options before the command (`--config`, `--recipes`,
 `--system`) hold for all of them.
 
-Exit codes: 0 done; 2 refused, with the reason on stderr; 130 interrupted. `--json` prints one JSON
+Exit codes: 0 done; 1 `preflight` found something that speaks against the start; 2 refused, with the
+reason on stderr; 130 interrupted. `--json` prints one JSON
 document on stdout and nothing else there; with it, an error is a JSON document on stderr.
 
 {sections}

@@ -56,7 +56,7 @@ MEANINGS = {
     "serve": "How the model is served.",
     "serve.engine": "The engine.",
     "serve.environment": "Engine environment that serves it without a container.",
-    "serve.image": "Container image for a DGX Spark. Recorded; no command uses it yet.",
+    "serve.image": "Container image for a DGX Spark; docs/images.md has those of other GPUs.",
     "serve.flags": "The engine's own flags, with underscores; `--set` and sparkwell.yaml win.",
     "serve.env": "Environment variables for the engine.",
     "guide": "What the hand-written guide for a DGX Spark does with this model, as facts.",

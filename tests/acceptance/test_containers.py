@@ -200,12 +200,19 @@ class TestCold:
 
     def test_what_was_pulled_starts_with_the_network_cut(self, cold: Home, hub: HubServer) -> None:
         hub.log.clear()
+        hf = Path(cold.environ["HF_HOME"])
+        (hf / "token").write_text(TOKEN)
         cold.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"
         cold.ok("up", "demo-of-somebody", "--driver", "compose", timeout=START_S)
         with client(cold) as openai:
             assert openai.completions.create(model="demo-of-somebody", prompt="Hi", max_tokens=3)
         [name] = containers(cold)
-        environment = json.loads(docker("inspect", name))[0]["Config"]["Env"]
+        [found] = json.loads(docker("inspect", name))
+        environment = found["Config"]["Env"]
+        sources = [Path(mount["Source"]) for mount in found["Mounts"]]
+        assert any(source.is_relative_to(hf) for source in sources)  # the weights, and no token
+        assert not [source for source in sources if (hf / "token").is_relative_to(source)]
+        assert not docker("exec", name, "find", "/root/.cache/huggingface", "-name", "token")
         assert "HF_HUB_OFFLINE=1" in environment
         assert not [line for line in environment if line.startswith("HF_TOKEN")]
         cold.ok("down")

@@ -395,3 +395,20 @@ def test_a_relative_home_is_the_same_for_the_daemon(home: Home) -> None:
     home.environ["SPARKWELL_HOME"] = str(home.root)
     assert done.returncode == 0, done.stderr
     assert home.json("ps")["instances"][0]["state"] == "ready"
+
+
+def test_a_daemon_that_failed_with_other_variables_is_not_asked_again(
+    home: Home, script: Script
+) -> None:
+    script(fail_at_phase="launch")
+    home.environ["HF_TOKEN"] = "hf_" + "first" * 8
+    assert home.run("up", "demo-qwen3").returncode == 2
+    first = home.daemon_pid()
+    home.environ["HF_TOKEN"] = "hf_" + "second" * 8
+    script()
+    home.ok("up", "demo-qwen3")
+    assert home.daemon_pid() != first
+    home.environ["HF_TOKEN"] = "hf_" + "third" * 8
+    said = home.run("up", "demo-qwen3").stderr
+    assert "was started with another value of HF_TOKEN, and keeps it" in said
+    assert "third" not in said

@@ -18,7 +18,7 @@ from sparkwell.core.launch import LaunchSpec, Running
 from sparkwell.core.phases import Phase, PhaseMark
 from sparkwell.core.protocols import Driver
 from sparkwell.drivers.ollama import OllamaDriver
-from sparkwell.drivers.ollama.fetch import Serve
+from sparkwell.drivers.ollama.fetch import OnShare, Serve
 from sparkwell.engines.ollama import is_ready, ollama_spec, read_error, read_line
 from sparkwell.supervisor.start import StartWatch
 from sparkwell.testing.fake_ollama.running import RunningOllama, free_port, running_ollama
@@ -202,7 +202,7 @@ async def test_a_server_is_brought_up_by_whoever_can(tmp_path: Path) -> None:
     server = RunningOllama(free_port(), tmp_path / "log")
     bench = Bench(server, tmp_path / "i")
 
-    async def serve() -> None:
+    async def serve(_on_share: OnShare) -> None:
         await asyncio.to_thread(server.start, *MODELS)
 
     bench.driver = bench.make(serve)
@@ -215,8 +215,26 @@ async def test_a_server_is_brought_up_by_whoever_can(tmp_path: Path) -> None:
         server.kill()
 
 
+async def test_how_far_the_servers_image_is_is_heard(tmp_path: Path) -> None:
+    server = RunningOllama(free_port(), tmp_path / "log")
+
+    async def serve(on_share: OnShare) -> None:
+        for share in (None, 0.5, 0.501, 1.0):
+            on_share(share)
+        await asyncio.to_thread(server.start, *MODELS)
+
+    heard: list[PhaseMark] = []
+    try:
+        await Bench(server, tmp_path / "i").make(serve).fetch("qwen3:8b", heard.append)
+    finally:
+        server.kill()
+    shares = [mark.fraction for mark in heard if mark.phase is Phase.PULL]
+    assert shares == [None, None, 0.5, 1.0]  # one a percent
+    assert {mark.phase for mark in heard} == {Phase.PULL}
+
+
 async def test_a_server_that_cannot_be_brought_up_ends_the_instance(tmp_path: Path) -> None:
-    async def serve() -> None:
+    async def serve(_on_share: OnShare) -> None:
         raise EnvironmentFault("Docker is not there.", hint="Install it.")
 
     driver = OllamaDriver(tmp_path, port=free_port(), serve=serve, poll_s=0.05)

@@ -39,7 +39,7 @@ def _use(services: Sequence[Composed]) -> Iterator[str]:
     yield ""
     yield f"docker compose up -d  starts {' and '.join(started) or 'nothing by itself'}"
     if behind:
-        one = "it" if len(behind) == 1 else f"one of {len(behind)} by its name"
+        one = "it" if len(behind) == 1 else f"that one; {len(behind)} start by their names alone"
         yield f"docker compose up -d {behind[0]}  starts {one}"
         yield "docker compose --profile '*' down  stops all; without --profile those stay"
     if sum(service.model != "ollama" for service in services) > 1:

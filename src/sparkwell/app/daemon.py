@@ -73,7 +73,7 @@ class Daemon:
         about = About(gateway.host, gateway.port, self._detached, time.time())
         # Signals first, so that they are heard to the very end, while connections close too.
         self._on_signals(stack)
-        supervisor, host = self._build(stack, about)
+        supervisor, host, starter = self._build(stack, about)
         stack.push_async_callback(supervisor.close)
         await stack.enter_async_context(self._listening(host, supervisor))
         logger.info("Ready on %s", about.url, extra={"action": "daemon.ready"})
@@ -81,8 +81,9 @@ class Daemon:
         supervisor.refuse_more()
         if self._stop_engines:
             await supervisor.down()
+            await starter.ollama.tidy([])
 
-    def _build(self, stack: AsyncExitStack, about: About) -> tuple[Supervisor, Host]:
+    def _build(self, stack: AsyncExitStack, about: About) -> tuple[Supervisor, Host, Starter]:
         database = stack.enter_context(contextlib.closing(open_database(self._paths.store)))
         history, journal = History(database), Journal(time.time)
         models = ModelService(self._paths, self._settings, self._catalog)
@@ -106,17 +107,18 @@ class Daemon:
             finished=finished,
             measured=Recorder(Starts(database), self._catalog),
         )
+        starter = make_starter(models, drivers, self._paths)
         host = Host(
             about,
             models,
-            make_starter(models, drivers, self._paths),
+            starter,
             drivers.every,
             supervisor,
             journal,
             Describer(models, drivers.every, supervisor, history),
             self._end,
         )
-        return supervisor, host
+        return supervisor, host, starter
 
     @asynccontextmanager
     async def _listening(self, host: Host, supervisor: Supervisor) -> AsyncIterator[None]:

@@ -37,6 +37,7 @@ class Describer:
             "state": instance.state.value,
             **self._engine(instance, spec),
             "error": instance.error,
+            "hint": instance.hint,
             "last_lines": list(instance.record.last_lines) if instance.record else [],
             "requests_running": self._supervisor.leases(instance.id),
             **self._progress(instance, spec),

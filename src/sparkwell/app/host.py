@@ -4,25 +4,29 @@ import json
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import sparkwell
 from sparkwell.admin import API_VERSION
 from sparkwell.admin.api import UpBody
+from sparkwell.app.admission import admitted, own_wishes, refuse_other_wish
 from sparkwell.app.describing import Describer, flags_of, held_bytes, label
-from sparkwell.app.served import Served, of_recipe
+from sparkwell.app.served import Served, lost, of_recipe
 from sparkwell.app.service import ModelService
-from sparkwell.app.starter import DRIVER, FORCE, IMAGE, PROFILE, Starter, given_labels
-from sparkwell.app.starting import DEFAULT_PROFILE, StartWish
-from sparkwell.app.together import wishes_together
+from sparkwell.app.starter import DRIVER, FORCE, IMAGE, PROFILE, Start, Starter
+from sparkwell.app.surroundings import seal
 from sparkwell.catalog.recipe import FlagValue
-from sparkwell.core.errors import ConflictError, UnknownModelError, UsageError
+from sparkwell.core.errors import (
+    ConflictError,
+    EnvironmentFault,
+    UnknownModelError,
+    UsageError,
+)
 from sparkwell.core.events import Event
 from sparkwell.core.launch import LaunchSpec
 from sparkwell.core.protocols import Driver
-from sparkwell.engines.vllm import read_flag
 from sparkwell.gateway.backend import Model
 from sparkwell.supervisor.actor import Lease, Supervisor
 from sparkwell.supervisor.box import State
@@ -77,6 +81,7 @@ class Host:
         self._journal = journal
         self._describer = describer
         self._end = end
+        self._sealed = seal(models.environ)
 
     # ── for the gateway ─────────────────────────────────────────────────────────────────────
 
@@ -86,8 +91,8 @@ class Host:
         Of Ollama's models only those that run or that the settings name: else anybody who may
         ask for a model could make this machine download any.
         """
-        served = self._models.served(name)
-        if served.ollama and not self._is_ours(served.name):
+        served = self._served(name)
+        if served.ollama and not self._is_ours(served):
             raise UnknownModelError(
                 f"There is no model {served.name!r}.",
                 hint=f"`sparkwell up {served.name}` serves it.",
@@ -95,19 +100,18 @@ class Host:
         return self._model(served)
 
     def listed(self) -> list[Model]:
-        """Models that can be started without a download, and whatever is loaded."""
-        known = [of_recipe(recipe) for recipe in self._models.catalog]
-        running = {
-            each.model: self._models.served(each.model) for each in self._supervisor.instances
-        }
-        others = [each for name, each in running.items() if each.recipe is None]
-        shown = [
-            each
-            for each in known
-            if each.name in running
-            or (each.recipe and self._models.availability(each.recipe).startable)
+        """Models that can be started without a download, what the settings name, what is loaded."""
+        running = [self._served(each.model) for each in self._supervisor.instances]
+        settings = self._models.settings
+        named = [self._served(name) for name in (*settings.models, *settings.start)]
+        here = [
+            of_recipe(recipe)
+            for recipe in self._models.catalog
+            if self._models.availability(recipe).startable
         ]
-        return [self._model(each) for each in (*shown, *others)]
+        others = [each for each in named if each.ollama]
+        shown = dict.fromkeys((*here, *running, *others))
+        return [self._model(each) for each in sorted(shown, key=_order)]
 
     def ensure_ready(self, model: str) -> Lease:
         """A lease on an engine that serves the model; raises NotReadyError."""
@@ -139,12 +143,14 @@ class Host:
             "pid": os.getpid(),
             "detached": self._about.detached,
             "gateway": self._about.url,
+            "environment": self._sealed,
         }
 
     def status(self) -> Mapping[str, Any]:
         """What runs, and how far it is."""
+        about = {key: value for key, value in self.version().items() if key != "environment"}
         return {
-            **self.version(),
+            **about,
             "uptime_s": round(time.time() - self._about.started_at, 1),
             "requests_running": self._supervisor.requests_running,
             "event": self._journal.cursor,
@@ -158,37 +164,39 @@ class Host:
         unless it is forced; nothing has begun then.
         """
         models = self._meant(wanted.models)
-        new = [each for each in models if not self._runs(each.name)]
-        for running in (each for each in models if each not in new):
-            self._refuse_other_flags(running, wanted)
-        wish = _wish(wanted)
-        sizes = await self._starter.sizes(new, wish.flags)
-        wishes = wishes_together(self._models, new, wish, self._held(), sizes)
+        wishes = own_wishes(wanted, models)
+        new = {each: wish for each, wish in wishes.items() if not self._runs(each)}
+        for each in (each for each in models if each not in new):
+            refuse_other_wish(self._models, each, self._spec_of(each), wishes[each])
+        self._refuse_who_is_stopping(new)
+        starts = await admitted(self._starter, new, self._held())
         self._prune()
-        begun = [self._begin(each, wishes.get(each.name)) for each in models]
+        begun = [self._begin(each, starts.get(each)) for each in models]
         return {**begun[0], "instances": begun}
 
     async def down(self, model: str | None) -> Mapping[str, Any]:
-        """End the model, or whatever runs."""
-        name = self._models.served(model).name if model else None
-        if name is not None and self._supervisor.of(name) is None:
-            raise UsageError(f"{name} does not run.", hint="`sparkwell ps` shows what does.")
+        """End the model, or whatever runs. Raises EnvironmentFault when that cannot be seen to."""
+        name = None
+        if model is not None:
+            name = self._served(model).name
+            if self._supervisor.of(name) is None:
+                raise UsageError(f"{name} does not run.", hint="`sparkwell ps` shows what does.")
         stopped = await self._supervisor.down(name)
-        await self._starter.ollama.tidy([each.model for each in self._supervisor.instances])
+        live = [each.model for each in self._supervisor.instances if each.holds_the_machine]
+        await self._starter.ollama.tidy(live)
+        self._refuse_the_lost(name)
         return {"stopped": [each.model for each in stopped]}
 
     async def restart(self, model: str | None) -> Mapping[str, Any]:
         """End what runs and serve it again with the same flags."""
-        served = self._models.served(model) if model else self._only_one()
+        served = self._served(model) if model else self._only_one()
         wanted = self._asked_for(served)
         # Looked at before what runs is stopped: else nothing would run in the end.
         beside = {name: size for name, size in self._held().items() if name != served.name}
-        wish = _wish(wanted)
-        sizes = await self._starter.sizes([served], wish.flags)
-        wishes = wishes_together(self._models, [served], wish, beside, sizes)
-        self._starter.start(served, wishes[served.name], {})
+        await admitted(self._starter, own_wishes(wanted, [served]), beside)
         if self._supervisor.of(served.name):
             await self._supervisor.down(served.name)
+            self._refuse_the_lost(served.name)
         return await self.up(wanted)
 
     def events(self, cursor: int) -> AsyncIterator[Event]:
@@ -209,12 +217,19 @@ class Host:
                 "No model was named, and the settings start none.",
                 hint="`start` in sparkwell.yaml names what `sparkwell up --all` starts.",
             )
-        found = [self._models.served(name) for name in named]
-        return list({each.name: each for each in found}.values())
+        return list(dict.fromkeys(self._models.served(name) for name in named))
 
-    def _begin(self, served: Served, wish: StartWish | None) -> Mapping[str, Any]:
+    def _served(self, name: str) -> Served:
+        """The model that a name means; one that runs may be missing from the catalog."""
+        try:
+            return self._models.served(name)
+        except UnknownModelError:
+            if self._supervisor.of(name) is None:
+                raise
+            return lost(name)
+
+    def _begin(self, served: Served, start: Start | None) -> Mapping[str, Any]:
         """Begin to serve one model; what runs already goes on."""
-        start = self._starter.start(served, wish, given_labels(wish)) if wish else None
 
         def prepare(instance: str) -> LaunchSpec:
             if start is None:  # it ended in this very moment
@@ -226,35 +241,56 @@ class Host:
         new = before is None or before.id != instance
         return {"instance": instance, "model": served.name, "new": new}
 
-    def _is_ours(self, name: str) -> bool:
+    def _is_ours(self, served: Served) -> bool:
         """Whether a model runs here, or the settings name it."""
         settings = self._models.settings
-        named = {*settings.models, *(each.partition("=")[0] for each in settings.start)}
-        return self._supervisor.of(name) is not None or name in named
+        named = [self._models.served(name) for name in (*settings.models, *settings.start)]
+        return self._supervisor.of(served.name) is not None or served in named
 
-    def _runs(self, name: str) -> bool:
-        instance = self._supervisor.of(name)
+    def _runs(self, served: Served) -> bool:
+        instance = self._supervisor.of(served.name)
         return instance is not None and instance.state in (State.STARTING, State.READY)
 
-    def _held(self) -> dict[str, int]:
-        """What the running models hold by their plans, in bytes."""
-        live = (each for each in self._supervisor.instances if each.holds_the_machine)
-        held = {each.model: held_bytes(self._supervisor.spec(each.id)) for each in live}
-        return {name: size for name, size in held.items() if size is not None}
+    def _refuse_who_is_stopping(self, models: Iterable[Served]) -> None:
+        for each in models:
+            instance = self._supervisor.of(each.name)
+            if instance and instance.state is State.STOPPING:
+                raise ConflictError(
+                    f"{each.name} is still stopping, so it cannot start yet.",
+                    hint="Try again in a moment.",
+                )
+
+    def _refuse_the_lost(self, name: str | None) -> None:
+        """A stop that could not be seen to is no stop: its memory may still be taken."""
+        for each in self._supervisor.instances:
+            if each.lost and name in (None, each.model):
+                again = f"`sparkwell down {each.model}` tries again."
+                raise EnvironmentFault(
+                    f"{each.model} may still run: {each.error}.",
+                    hint=f"{each.hint} {again}" if each.hint else again,
+                )
+
+    def _held(self) -> dict[str, int | None]:
+        """What models hold by their plans, in bytes: those that run, or that may still."""
+        holding = [
+            each for each in self._supervisor.instances if each.holds_the_machine or each.lost
+        ]
+        return {each.model: held_bytes(self._supervisor.spec(each.id)) for each in holding}
 
     def _model(self, served: Served) -> Model:
         flags = self._flags_in_force(served)
         limit = served.recipe.architecture.max_position_embeddings if served.recipe else None
         context = flags.get("max_model_len", flags.get("num_ctx", limit))
         known = int(context) if isinstance(context, int) and context > 0 else None
-        instance = self._supervisor.of(served.name)
-        state = instance.state.value if instance else "stopped"
-        return Model(served.name, self._aliases(served), state, known)
-
-    def _aliases(self, served: Served) -> tuple[str, ...]:
-        """What the engine answers to: a running one may know the model by a name of its own."""
-        spec = self._spec_of(served)
-        return (spec.served_model,) if spec and spec.served_model else served.aliases
+        instance, spec = self._supervisor.of(served.name), self._spec_of(served)
+        return Model(
+            name=served.name,
+            aliases=served.aliases,
+            state=instance.state.value if instance else "stopped",
+            context=known,
+            engine_name=spec.served_model if spec else None,
+            has_metrics=served.ollama is None,
+        )
 
     def _flags_in_force(self, served: Served) -> Mapping[str, FlagValue]:
         """Those of the running engine; for other models those that it would start with."""
@@ -270,11 +306,12 @@ class Host:
 
     def _only_one(self) -> Served:
         instances = self._supervisor.instances
-        if len(instances) == 1:
-            return self._models.served(instances[0].model)
-        if not instances:
+        live = [each for each in instances if each.holds_the_machine] or list(instances)
+        if len(live) == 1:
+            return self._served(live[0].model)
+        if not live:
             raise UsageError("No model runs.", hint="Start one with `sparkwell up MODEL`.")
-        names = ", ".join(each.model for each in instances)
+        names = ", ".join(each.model for each in live)
         raise UsageError("Several models run.", hint=f"Name one of them: {names}.")
 
     def _asked_for(self, served: Served) -> UpBody:
@@ -289,22 +326,6 @@ class Host:
             force=bool(label(spec, FORCE)),
         )
 
-    def _refuse_other_flags(self, served: Served, wanted: UpBody) -> None:
-        """What cannot be had of a model that runs must not be passed over in silence."""
-        spec, wish = self._spec_of(served), _wish(wanted)
-        now = dict(read_flag(flag) for flag in flags_of(spec))
-        others = bool(wish.flags) and now != wish.flags
-        profile = label(spec, PROFILE) or DEFAULT_PROFILE
-        other_profile = wish.profile is not None and wish.profile != profile
-        other_image = wish.image is not None and wish.image != label(spec, IMAGE)
-        if others or other_profile or other_image:
-            instance = self._supervisor.of(served.name)
-            state = instance.state if instance else "there"
-            raise ConflictError(
-                f"{served.name} is {state} already, with other flags.",
-                hint=f"Run `sparkwell down {served.name}`, then the same command again.",
-            )
-
     def _prune(self) -> None:
         """Old logs; that they cannot be removed must not keep a model from starting."""
         try:
@@ -313,14 +334,6 @@ class Host:
             logger.warning("Old logs cannot be removed: %s", error)
 
 
-def _wish(wanted: UpBody) -> StartWish:
-    """The wish of a start; raises UsageError for what is no flag."""
-    flags = dict(read_flag(flag) for flag in wanted.flags)
-    return StartWish(
-        flags=flags,
-        profile=wanted.profile,
-        force=wanted.force,
-        driver=wanted.driver,
-        image=wanted.image,
-        folder=wanted.folder,
-    )
+def _order(served: Served) -> tuple[bool, str]:
+    """Models of the catalog first, by name."""
+    return served.recipe is None, served.name

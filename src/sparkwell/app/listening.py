@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import psutil
 from aiohttp import web
 
 from sparkwell.core.errors import EnvironmentFault
+from sparkwell.doctor.ports import Holder, holder
 
 
 @asynccontextmanager
@@ -41,20 +41,8 @@ async def listen_tcp(runner: web.AppRunner, host: str, port: int) -> None:
 
 
 def _why(error: OSError, port: int) -> str:
-    holder = port_holder(port) if error.errno == errno.EADDRINUSE else None
-    return f"{holder} has it" if holder else (error.strerror or str(error))
-
-
-def port_holder(port: int) -> str | None:
-    """Who listens on a TCP port, as "name (process N)"; None when it cannot be told."""
-    with contextlib.suppress(psutil.Error, OSError):
-        for connection in psutil.net_connections("tcp"):
-            address = connection.laddr
-            if connection.status != psutil.CONN_LISTEN or not address or not connection.pid:
-                continue
-            if address.port == port:
-                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
-    return None
+    who = holder(port) if error.errno == errno.EADDRINUSE else Holder()
+    return f"{who.name} (process {who.pid}) has it" if who.pid else error.strerror or str(error)
 
 
 async def listen_unix(runner: web.AppRunner, path: Path) -> None:

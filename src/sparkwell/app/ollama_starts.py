@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sparkwell.app.config import Settings
+from sparkwell.app.ollama_flags import NUM_CTX, wanted_context
 from sparkwell.app.ollama_server import OllamaServer
 from sparkwell.app.planning import Planning
 from sparkwell.app.served import Served
@@ -23,7 +24,6 @@ from sparkwell.planner.placement import Fixed, place
 from sparkwell.supervisor.start import OnMark
 
 logger = logging.getLogger(__name__)
-NUM_CTX = "num_ctx"
 
 
 class OllamaStarts:
@@ -49,19 +49,23 @@ class OllamaStarts:
 
         Raises UsageError for a flag other than num_ctx.
         """
-        wanted = self._context(served, flags)
+        wanted = wanted_context(served.name, self._settings, flags)
         size = "" if served.size_bytes is None else f"={served.size_bytes}B"
         plan = await plan_model(
             served.name + size, self._kept, api=self._driver.api, wanted_ctx=wanted
         )
         self._plans[served.name] = plan
+        if plan.correction:
+            logger.warning("%s", plan.correction)
         return plan.held_bytes
 
     def start(self, served: Served, wish: StartWish, given: Mapping[str, str]) -> Start:
         """Everything that has to happen for a model to be loaded.
 
-        ``held_bytes`` must have been asked before. Raises ConflictError when there is no room.
+        ``held_bytes`` must have been asked before. Raises ConflictError when there is no room,
+        UsageError for a profile, an image or a driver.
         """
+        _refuse_what_it_has_not(served, wish)
         plan = self._plans[served.name]
         self._refuse_what_does_not_fit(plan, wish)
         labels = {
@@ -81,7 +85,7 @@ class OllamaStarts:
             await self._driver.fetch(plan.name.short, on_mark)
             return specs[0]
 
-        return Start(prepare, provide)
+        return Start(prepare, provide, plan.held_bytes)
 
     async def tidy(self, running: Sequence[str]) -> None:
         """End a server of ours that none of the running models needs; never raises."""
@@ -90,20 +94,6 @@ class OllamaStarts:
                 await self._server.stop()
             except SparkwellError as error:
                 logger.warning("Ollama's container is still there: %s", error)
-
-    def _context(self, served: Served, flags: Mapping[str, FlagValue]) -> int | None:
-        host = self._settings.models.get(served.name)
-        every = {**(host.flags if host else {}), **flags}
-        others = [name for name in every if name != NUM_CTX]
-        if others:
-            raise UsageError(
-                f"{served.name} has no flag {others[0]}.",
-                hint=f"A model in Ollama takes {NUM_CTX} only: the tokens of its context.",
-            )
-        wanted = every.get(NUM_CTX)
-        if wanted is not None and (isinstance(wanted, bool) or not isinstance(wanted, int)):
-            raise UsageError(f"{NUM_CTX} takes a whole number, not {wanted!r}.")
-        return wanted
 
     def _refuse_what_does_not_fit(self, plan: OllamaPlan, wish: StartWish) -> None:
         if wish.force:
@@ -129,3 +119,15 @@ class OllamaStarts:
             f"Nobody here can tell what {plan.name} takes, and it is to run beside {held}.",
             hint=f"Say it: `sparkwell up {plan.name}=20GiB`; or pull it first, then it is known.",
         )
+
+
+def _refuse_what_it_has_not(served: Served, wish: StartWish) -> None:
+    """Raise UsageError for what only an engine of a recipe has."""
+    given = {"--profile": wish.profile, "--image": wish.image, "--driver": wish.driver}
+    for option, value in given.items():
+        if value is not None:
+            raise UsageError(
+                f"{served.name} is a model in Ollama's server, and takes no {option} ({value}).",
+                hint=f"Leave {option} out. `--set {NUM_CTX}=N` sets its context; the server's "
+                "image is containers.images.ollama in the settings.",
+            )

@@ -2,29 +2,33 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
+from sparkwell.app.config import Settings
+from sparkwell.app.ollama_flags import wanted_context
 from sparkwell.app.planning import Planning, Wish
-from sparkwell.catalog.local import describe_gguf
-from sparkwell.core.errors import UsageError
-from sparkwell.drivers.ollama_store import find_gguf
+from sparkwell.catalog.ollama import is_ollama
+from sparkwell.catalog.recipe import FlagValue
+from sparkwell.core.errors import EnvironmentFault
+from sparkwell.drivers.ollama.plan import Kept, plan_from_file
+from sparkwell.engines.ollama import split_size
 from sparkwell.engines.vllm import rules_for
-from sparkwell.hardware.quantities import size as bytes_of
-from sparkwell.planner.placement import Engine, Fixed, Placement, ollama, place
-
-OLLAMA = "ollama/"
-NUM_CTX = 32_768
+from sparkwell.planner.placement import Engine, Fixed, Placement, place
 
 
 def place_models(
-    planning: Planning, names: Sequence[str], wish: Wish, environ: Mapping[str, str]
+    planning: Planning,
+    names: Sequence[str],
+    wish: Wish,
+    settings: Settings,
+    environ: Mapping[str, str],
 ) -> Placement:
     """Plan all of them on the wish's machine; the flags of the wish are the first one's."""
+    flags = [(wish.flags or {}) if number == 0 else {} for number in range(len(names))]
     wishes = [
-        _ollama(name, environ)
-        if name.startswith(OLLAMA)
-        else _engine(planning, name, wish if number == 0 else replace(wish, flags={}))
-        for number, name in enumerate(names)
+        _ollama(name, settings, environ, own)
+        if is_ollama(name)
+        else _engine(planning, name, replace(wish, flags=own))
+        for name, own in zip(names, flags, strict=True)
     ]
     return place(wishes, planning.machine(wish.hardware))
 
@@ -42,16 +46,15 @@ def _engine(planning: Planning, name: str, wish: Wish) -> Engine:
     return Engine(target.described.name, target.described, rules_for(version), flags)
 
 
-def _ollama(name: str, environ: Mapping[str, str]) -> Fixed:
-    """``ollama/NAME`` by its GGUF file here, or ``ollama/NAME=SIZE`` by what it is said to take."""
-    model, given, size = name.partition("=")
-    if given:
-        try:
-            return Fixed(model, int(str(bytes_of(size))))
-        except ValueError:
-            raise UsageError(
-                f"--beside {name}: {size!r} is no size.", hint="Write it as 20GiB or 21.5GB."
-            ) from None
-    file: Path = find_gguf(model.removeprefix(OLLAMA), environ)
-    described = describe_gguf(file)
-    return ollama(model, described, min(NUM_CTX, described.shape.max_position_embeddings))
+def _ollama(
+    name: str, settings: Settings, environ: Mapping[str, str], flags: Mapping[str, FlagValue]
+) -> Fixed:
+    """By its file here, or by the size in its name: the same sum as a start's."""
+    model = str(split_size(name)[0])
+    kept = Kept(environ, (settings.folders.ollama,))
+    plan = plan_from_file(name, kept, wanted_context(model, settings, flags))
+    if plan.held_bytes is None:
+        raise EnvironmentFault(
+            f"Nobody here can tell what {model} takes.", hint=f"Say it: {model}=20GiB."
+        )
+    return Fixed(model, plan.held_bytes)

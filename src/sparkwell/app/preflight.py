@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from sparkwell.app.preflight_plan import summary_of
 from sparkwell.app.preflight_scope import Asked, find_way, scope_of
 from sparkwell.app.service import ModelService
-from sparkwell.app.ways import Driver
+from sparkwell.app.ways import Driver, Way
 from sparkwell.checks.preflight import preflight as judge
-from sparkwell.checks.snapshot import Snapshot
+from sparkwell.checks.snapshot import Gap, Snapshot
 from sparkwell.core.errors import EnvironmentFault
 from sparkwell.core.findings import Finding, Severity, fixes, has_errors
 from sparkwell.doctor.background import in_background
@@ -55,10 +55,7 @@ async def preflight(models: ModelService, asked: Asked) -> Report:
     way = asked.way or find_way(models, asked)
     scope = scope_of(models, asked, way)
     snapshot = await collect(scope)
-    plan = await in_background(
-        lambda: summary_of(models, asked.recipe, asked.wish, way), PLAN_LIMIT_S
-    )
-    snapshot = replace(_of_this_daemon(snapshot, scope), plan=plan)
+    snapshot = await _with_plan(_of_this_daemon(snapshot, scope), models, asked, way)
     request = snapshot.request
     driver: Driver = request.driver if request else "process"
     return Report(asked.recipe.name, driver, judge(snapshot), snapshot)
@@ -70,8 +67,28 @@ async def preflight_and_fix(models: ModelService, asked: Asked) -> Report:
     names = fixes(first.findings)
     if not names:
         return first
-    fixed = await in_background(lambda: apply(names, first.snapshot), FIX_LIMIT_S)
+    try:
+        fixed = await in_background(lambda: apply(names, first.snapshot), FIX_LIMIT_S)
+    except TimeoutError:
+        raise EnvironmentFault(
+            f"The repairs ({', '.join(names)}) had no end within {FIX_LIMIT_S:.0f} s.",
+            hint=f"They may go on. `sparkwell preflight {first.model}` shows what is left.",
+        ) from None
     return replace(await preflight(models, asked), fixed=fixed)
+
+
+async def _with_plan(
+    snapshot: Snapshot, models: ModelService, asked: Asked, way: Way | None
+) -> Snapshot:
+    """The snapshot with the plan's figures; a plan that takes too long is a gap in it."""
+    try:
+        plan = await in_background(
+            lambda: summary_of(models, asked.recipe, asked.wish, way), PLAN_LIMIT_S
+        )
+    except TimeoutError:
+        gap = Gap("plan", f"not done within {PLAN_LIMIT_S:.0f} s")
+        return replace(snapshot, gaps=(*snapshot.gaps, gap))
+    return replace(snapshot, plan=plan)
 
 
 def must_pass(report: Report) -> None:

@@ -1,6 +1,6 @@
 """What a name means: a model of the catalog, or one in Ollama."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sparkwell.catalog import Catalog, Recipe
 from sparkwell.catalog.ollama import OllamaName, is_ollama
@@ -9,25 +9,33 @@ from sparkwell.engines.ollama import split_size
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A model that can be asked for. Exactly one of ``recipe`` and ``ollama`` is set.
+    """A model that can be asked for; equal to another one of the same name.
 
-    ``aliases`` are the names that its engine answers to, the usual one first. ``size_bytes`` is
-    what a user said that it takes.
+    ``recipe`` or ``ollama`` is set, or neither for one that runs and that the catalog has lost.
+    ``aliases`` are all names that clients may use, the usual one first. ``size_bytes`` is what a
+    user said that it takes.
     """
 
     name: str
-    aliases: tuple[str, ...]
-    recipe: Recipe | None = None
-    ollama: OllamaName | None = None
-    size_bytes: int | None = None
+    aliases: tuple[str, ...] = field(compare=False)
+    recipe: Recipe | None = field(default=None, compare=False)
+    ollama: OllamaName | None = field(default=None, compare=False)
+    size_bytes: int | None = field(default=None, compare=False)
 
 
 def served(name: str, catalog: Catalog) -> Served:
     """The model that a name means; raises UnknownModelError, or UsageError for no name at all."""
     if is_ollama(name):
-        parsed, size = split_size(name)
-        return Served(str(parsed), (parsed.short,), ollama=parsed, size_bytes=size)
+        model, given, size = name.partition("=")
+        # Ollama does not tell upper case from lower: one model, one name.
+        parsed, size_bytes = split_size(model.lower() + given + size)
+        return Served(str(parsed), (str(parsed),), ollama=parsed, size_bytes=size_bytes)
     return of_recipe(catalog.get(name))
+
+
+def lost(name: str) -> Served:
+    """A model that runs, but that the catalog does not have any more."""
+    return Served(name, (name,))
 
 
 def of_recipe(recipe: Recipe) -> Served:

@@ -12,7 +12,7 @@ from sparkwell.app.paths import Paths
 from sparkwell.app.planning import Planning
 from sparkwell.app.served import Served, served
 from sparkwell.app.settings_forms import parse_mount
-from sparkwell.app.starting import Chosen, StartWish, choose_flags
+from sparkwell.app.starting import Chosen, StartWish, choose_flags, profile_flags
 from sparkwell.app.ways import Way, Ways
 from sparkwell.catalog import Catalog, Recipe
 from sparkwell.catalog.recipe import FlagValue
@@ -134,9 +134,16 @@ class ModelService:
 
         Raises ConflictError when it does not fit.
         """
+        return choose_flags(self.planning, recipe, way, self._with_changes(recipe, wish))
+
+    def profile_flags(self, recipe: Recipe, way: Way, wish: StartWish) -> dict[str, FlagValue]:
+        """The flags of a start on a GPU that has it for itself, whether they fit or not."""
+        return profile_flags(self.planning, recipe, way, self._with_changes(recipe, wish))
+
+    def _with_changes(self, recipe: Recipe, wish: StartWish) -> StartWish:
         profile = wish.profile or self.changes(recipe).profile
         every = {**self._host_flags(recipe), **wish.flags}
-        return choose_flags(self.planning, recipe, way, replace(wish, flags=every, profile=profile))
+        return replace(wish, flags=every, profile=profile)
 
     def flags(self, recipe: Recipe) -> dict[str, FlagValue]:
         """The recipe's flags with this host's changes; a profile may choose others."""

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ def write_settings(file: Path, text: str) -> Path | None:
     DocumentError for a text that does not load, EnvironmentFault where it cannot be written.
     """
     target = file.resolve()
+    if _says(target, text):
+        return None
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with _draft(target, text) as draft:
@@ -68,11 +71,20 @@ def _must_load(draft: Path, target: Path) -> None:
         ) from None
 
 
+def _says(target: Path, text: str) -> bool:
+    """Whether the file says just that already."""
+    try:
+        return target.read_text(encoding="utf-8") == text
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
 def _keep(target: Path) -> Path | None:
-    """A copy of what is there, beside it; the last one only."""
+    """A copy of what is there, beside it; an older copy is never overwritten."""
     if not target.exists():
         return None
-    kept = target.with_name(f"{target.name}.bak")
+    names = (f"{target.name}.bak{number or ''}" for number in count())
+    kept = next(each for each in map(target.with_name, names) if not each.exists())
     shutil.copy2(target, kept)
     kept.chmod(0o600)
     return kept

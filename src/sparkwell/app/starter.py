@@ -53,10 +53,14 @@ class Fetchers(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A start that is about to begin: its spec for looking at, and how to get the real one."""
+    """A start that is about to begin: its spec for looking at, and how to get the real one.
+
+    ``held_bytes`` is what it will hold by its plan; None where nobody can tell.
+    """
 
     prepare: Callable[[str], LaunchSpec]
     provide: Callable[[OnMark], Awaitable[LaunchSpec]]
+    held_bytes: int | None = None
 
 
 class OllamaStarts(Protocol):
@@ -84,16 +88,11 @@ class Starter:
     fetchers: Fetchers
     ollama: OllamaStarts
 
-    async def sizes(
-        self, wanted: Sequence[Served], flags: Mapping[str, FlagValue]
-    ) -> dict[str, int]:
-        """Bytes that models in Ollama will take, by name; who cannot be told is left out.
-
-        ``flags`` are the first model's.
-        """
+    async def sizes(self, wishes: Mapping[Served, StartWish]) -> dict[str, int]:
+        """Bytes that models in Ollama will take, by name; who cannot be told is left out."""
         found = {
-            each.name: await self.ollama.held_bytes(each, flags if number == 0 else {})
-            for number, each in enumerate(wanted)
+            each.name: await self.ollama.held_bytes(each, wish.flags)
+            for each, wish in wishes.items()
             if each.ollama
         }
         return {name: size for name, size in found.items() if size is not None}
@@ -137,7 +136,7 @@ class Starter:
                 checkpoint = await self.fetchers.weights(recipe, wish, on_share)
             return spec(specs[0].instance, checkpoint)
 
-        return Start(prepare, provide)
+        return Start(prepare, provide, chosen.held_bytes)
 
     def _check_image(self, image: str, recipe: Recipe, wish: StartWish) -> None:
         """Refuse one that cannot work here; what only speaks against it is logged."""

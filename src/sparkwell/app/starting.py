@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sparkwell.app.planning import Planning, Target, Wish
 from sparkwell.app.ways import Way
@@ -24,8 +24,9 @@ class StartWish:
     """What `up` was given: flags that win, a profile (None: the default), and ``force``.
 
     ``driver`` and ``image`` None mean what suits the model. ``beside`` is what others hold on
-    the machine, in bytes, by name. ``folder`` is where the command was typed: a ``.env`` there
-    may have the token for the Hub.
+    the machine, in bytes, by name. ``placed`` are flags that give it its share beside models that
+    start with it: ours, not the user's. ``folder`` is where the command was typed: a ``.env``
+    there may have the token for the Hub.
     """
 
     flags: Mapping[str, FlagValue] = field(default_factory=dict)
@@ -34,6 +35,7 @@ class StartWish:
     driver: str | None = None
     image: str | None = None
     beside: Mapping[str, int] = field(default_factory=dict)
+    placed: Mapping[str, FlagValue] = field(default_factory=dict)
     folder: str | None = None
 
 
@@ -54,9 +56,17 @@ def choose_flags(planning: Planning, recipe: Recipe, way: Way, wish: StartWish) 
     """
     if way.device == "cpu":
         return _on_cpu(planning, recipe, way, wish)
-    plan = _plan(planning, recipe, way, wish, wish.flags)
+    plan = _plan(planning, recipe, way, wish, {**wish.placed, **wish.flags})
     _refuse_what_does_not_fit(plan, wish)
     return Chosen(dict(plan.question.flags), plan.memory.held)
+
+
+def profile_flags(
+    planning: Planning, recipe: Recipe, way: Way, wish: StartWish
+) -> dict[str, FlagValue]:
+    """The flags of a start on a GPU that has it for itself, whether they fit or not."""
+    alone = replace(wish, beside={})
+    return dict(_plan(planning, recipe, way, alone, wish.flags).question.flags)
 
 
 def _plan(
@@ -77,9 +87,15 @@ def _refuse_what_does_not_fit(plan: Plan, wish: StartWish) -> None:
     if wish.force:
         logger.warning("Starting %s although it does not fit: %s", name, why)
         return
-    ways = [f"- {problem.remedy}" for problem in plan.problems if problem.remedy]
+    known = [problem.remedy for problem in plan.problems if problem.remedy]
+    # With others on the machine the plan's own words for them are told better by their names.
+    ways = [f"- {each}" for each in known if not (wish.beside and _is_elsewhere(each))]
     hint = "\n".join([*_stop_others(wish), *ways, "- --force starts it all the same."])
     raise ConflictError(f"{name} does not fit on this machine{_beside(wish)}: {why}", hint=hint)
+
+
+def _is_elsewhere(remedy: str) -> bool:
+    return remedy.startswith(("Stop what holds", "On "))
 
 
 def _beside(wish: StartWish) -> str:

@@ -1,11 +1,13 @@
-"""Several models within one machine's memory: what each is started with, beside the others."""
+"""Several models that start together on one GPU: the share that each gets beside the others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from sparkwell.app.served import Served
 from sparkwell.app.service import ModelService
 from sparkwell.app.starting import StartWish
+from sparkwell.app.ways import Way
+from sparkwell.catalog import Recipe
 from sparkwell.catalog.described import describe_recipe
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import ConflictError
@@ -13,71 +15,57 @@ from sparkwell.engines.vllm import rules_for
 from sparkwell.planner.fit import UTILIZATION
 from sparkwell.planner.placement import Engine, Fixed, place
 
+Wishes = Mapping[Served, StartWish]
 Held = Mapping[str, int]
 """Bytes that models hold, by name."""
 
 
-def wishes_together(
-    models: ModelService, wanted: Sequence[Served], wish: StartWish, held: Held, sizes: Held
-) -> dict[str, StartWish]:
-    """What each model is started with, by name; the wish's own flags are the first one's.
+def shared_out(models: ModelService, wishes: Wishes, held: Held) -> dict[Served, StartWish]:
+    """The wishes with flags that give each a share which leaves room for the others.
 
-    ``held`` is what runs already, ``sizes`` what models in Ollama will take. On a GPU each gets
-    a share that leaves room for the others. Raises ConflictError when they do not fit together.
+    ``held`` is what runs already and what models in Ollama will take. Models whose engine does
+    not compute on the GPU are left as they are. Raises ConflictError when they do not fit
+    together, unless that is forced.
     """
-    if len(wanted) < 2 or models.planning.here.device == "cpu":
-        return _one_by_one(wanted, wish, held, sizes)
-    engines = [
-        _bidder(models, each, _first_only(wish, number))
-        for number, each in enumerate(wanted)
-        if each.recipe
-    ]
-    fixed = [Fixed(name, size) for name, size in {**held, **sizes}.items()]
-    placement = place([*engines, *fixed], models.planning.here)
-    if not placement.fits and not wish.force:
+    bidders = {
+        each: _bidder(models, each.recipe, way, wish)
+        for each, wish in wishes.items()
+        if each.recipe and (way := _gpu_way(models, each.recipe, wish))
+    }
+    if len(wishes) < 2 or not bidders:
+        return dict(wishes)
+    fixed = [Fixed(name, size) for name, size in held.items()]
+    placement = place([*bidders.values(), *fixed], models.planning.here)
+    if not placement.fits and not any(wish.force for wish in wishes.values()):
         ways = [f"- {advice.remedy}" for advice in placement.advice if advice.remedy]
         raise ConflictError(
             f"They do not fit on this machine together: {placement.why_not}",
             hint="\n".join([*ways, "- --force starts them all the same."]),
         )
-    flags = {entry.name: entry.flags for entry in placement.entries}
-    every = {entry.name: entry.held_bytes for entry in placement.entries}
+    placed = {entry.name: entry for entry in placement.entries}
+    others = {entry.name: entry.held_bytes for entry in placement.entries}
     return {
-        each.name: replace(
+        each: replace(
             wish,
-            flags=flags.get(each.name, {}),
-            beside={name: size for name, size in every.items() if name != each.name},
-        )
-        for each in wanted
-    }
-
-
-def _one_by_one(
-    wanted: Sequence[Served], wish: StartWish, held: Held, sizes: Held
-) -> dict[str, StartWish]:
-    """Each beside what runs: nothing has a share that could be lowered."""
-    others = {**held, **sizes}
-    return {
-        each.name: replace(
-            _first_only(wish, number),
+            placed=placed[each.name].flags if each in bidders else {},
             beside={name: size for name, size in others.items() if name != each.name},
         )
-        for number, each in enumerate(wanted)
+        for each, wish in wishes.items()
     }
 
 
-def _first_only(wish: StartWish, number: int) -> StartWish:
-    return wish if number == 0 else replace(wish, flags={}, image=None)
-
-
-def _bidder(models: ModelService, served: Served, wish: StartWish) -> Engine:
-    """Its profile's flags without the share, which the others decide."""
-    recipe = served.recipe
-    assert recipe is not None  # noqa: S101 - the caller's own condition, for the type checker
+def _gpu_way(models: ModelService, recipe: Recipe, wish: StartWish) -> Way | None:
+    """How a recipe's engine runs, None where it does not compute on a GPU."""
     way = models.ways.way(recipe, wish.driver, wish.image)
-    chosen = models.choose_flags(recipe, way, replace(wish, force=True))
-    given: Mapping[str, FlagValue] = wish.flags
+    return way if way.device != "cpu" and models.planning.here.device != "cpu" else None
+
+
+def _bidder(models: ModelService, recipe: Recipe, way: Way, wish: StartWish) -> Engine:
+    """Its profile's flags without the share, which the others decide."""
+    own: Mapping[str, FlagValue] = {**models.changes(recipe).flags, **wish.flags}
     flags = {
-        name: value for name, value in chosen.flags.items() if name != UTILIZATION or name in given
+        name: value
+        for name, value in models.profile_flags(recipe, way, wish).items()
+        if name != UTILIZATION or name in own
     }
     return Engine(recipe.name, describe_recipe(recipe), rules_for(way.version), flags)

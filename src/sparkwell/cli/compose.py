@@ -8,7 +8,7 @@ import click
 
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.cli.plan import PROFILES
-from sparkwell.core.errors import ConflictError
+from sparkwell.core.errors import ConflictError, UsageError
 
 if TYPE_CHECKING:
     from sparkwell.app.composing import ComposeFile
@@ -73,6 +73,11 @@ def compose(
     from sparkwell.drivers.image_digests import local_digest
     from sparkwell.engines.compose.corrections import CHANGES, check_names
 
+    if exact and (without or profile):
+        raise UsageError(
+            "--exact prints the guides' own files: it takes neither --without nor --profile.",
+            hint="Leave --exact out to choose.",
+        )
     wish = ComposeWish(
         models=models,
         hardware=hardware,
@@ -114,9 +119,22 @@ def _must_be_ours(file: Path, force: bool) -> None:
         )
 
 
+def _write(output: Path, text: str) -> None:
+    """Write the file; another one that is there is kept beside it."""
+    if not output.absolute().parent.is_dir():
+        raise UsageError(
+            f"There is no folder {output.absolute().parent}.", hint="Make it, or name another file."
+        )
+    if output.exists() and output.read_text("utf-8", "replace") != text:
+        kept = output.with_name(f"{output.name}.bak")
+        output.replace(kept)
+        click.echo(f"The file that was there is now {kept}.", err=True)
+    output.write_text(text, encoding="utf-8")
+
+
 def _put_out(made: "ComposeFile", wish: "ComposeWish", output: Path | None, as_json: bool) -> None:
     if output is not None:
-        output.write_text(made.text, encoding="utf-8")
+        _write(output, made.text)
     if as_json:
         click.echo(json.dumps(_document(made, wish, output)))
     elif output is None:

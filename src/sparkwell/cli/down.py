@@ -6,8 +6,11 @@ import json
 import click
 
 from sparkwell.app.drivers import make_drivers
+from sparkwell.catalog.ollama import is_ollama
 from sparkwell.cli.client import AdminClient, Json, NoDaemonError, daemon_gone, run
 from sparkwell.cli.context import Context, json_option, pass_context
+from sparkwell.core.errors import EnvironmentFault, SparkwellError
+from sparkwell.drivers.compose.faults import DockerUnreachableError
 
 
 @click.command(short_help="Stop the model, or whatever runs.")
@@ -56,8 +59,26 @@ def _said(done: Json) -> str:
 
 
 async def _stop_orphans(context: Context, model: str | None) -> list[str]:
-    """No daemon answers: what an earlier one left is ended here."""
-    driver = make_drivers(context.paths, context.settings, context.environ).every
-    left = [entry.spec for entry in await driver.running() if model in (None, entry.spec.model)]
+    """No daemon answers: what an earlier one left is ended here, Ollama's container too.
+
+    Raises EnvironmentFault, after the rest is ended, where some of it may not have been found.
+    """
+    drivers = make_drivers(context.paths, context.settings, context.environ)
+    driver = drivers.every
+    found, faults = await driver.look()
+    left = [entry.spec for entry in found if model in (None, entry.spec.model)]
     await asyncio.gather(*(driver.stop(spec.instance) for spec in left))
-    return [spec.model for spec in left]
+    if not any(is_ollama(one.spec.model) for one in found if one.spec not in left):
+        await drivers.ollama_server.stop()
+    stopped = [spec.model for spec in left]
+    for fault in faults:
+        if _concerns(fault, model):
+            said = f"Stopped {', '.join(stopped)}. " if stopped else ""
+            raise EnvironmentFault(f"{said}{fault.message}", hint=fault.hint)
+    return stopped
+
+
+def _concerns(fault: SparkwellError, model: str | None) -> bool:
+    """Whether what could not be looked at may be the model; None: any."""
+    known = fault.models if isinstance(fault, DockerUnreachableError) else ()
+    return model is None or not known or model in known

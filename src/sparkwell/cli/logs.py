@@ -1,5 +1,7 @@
 """`sparkwell logs`."""
 
+from datetime import datetime
+
 import click
 
 from sparkwell.app.drivers import make_drivers
@@ -41,6 +43,9 @@ def _daemon_log(context: Context, tail: int | None) -> None:
 async def _show(context: Context, model: str | None, follow: bool, tail: int | None) -> None:
     driver = make_drivers(context.paths, context.settings, context.environ).every
     instance = await _newest(driver, model)
+    if ended := next((end for spec, end in driver.ended() if spec.instance == instance), None):
+        at = datetime.fromtimestamp(ended.ended_at).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        click.echo(f"Log of the run {instance}, which ended at {at} ({ended.reason}).", err=True)
     lines, rest = await driver.written(instance)
     if not follow:
         for line in _last([*lines, *rest], tail):

@@ -114,7 +114,7 @@ def _several(context: Context, names: tuple[str, ...], wish: "Wish", as_json: bo
     from sparkwell.app.placing import place_models
     from sparkwell.cli import plan_tables
 
-    placement = place_models(context.planning, names, wish, context.environ)
+    placement = place_models(context.planning, names, wish, context.settings, context.environ)
     machine = context.planning.machine(wish.hardware)
     if as_json:
         click.echo(json.dumps(plan_tables.placement_json(placement, machine)))

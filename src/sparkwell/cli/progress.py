@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from sparkwell.cli.client import AdminClient, Json
+from sparkwell.core.phases import BEFORE_LAUNCH
 from sparkwell.core.units import duration
 
 if TYPE_CHECKING:
@@ -113,8 +114,7 @@ def _note(instance: Json) -> str:
     """The time left; nobody can say that something which has no usual time takes long."""
     if instance["left_s"] is not None:
         return f"about {duration(instance['left_s'])} left"
-    fetching = instance["phase"] in ("prepare", "pull", "download", "queue")
-    return "" if fetching else "longer than expected"
+    return "" if instance["phase"] in BEFORE_LAUNCH else "longer than expected"
 
 
 @contextmanager

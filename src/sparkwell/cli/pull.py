@@ -21,9 +21,11 @@ from sparkwell.catalog.ollama import is_ollama
 from sparkwell.cli.client import run
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.cli.progress import Show, step_display
-from sparkwell.cli.pull_ollama import pull_ollama
+from sparkwell.cli.pull_ollama import PulledByServer, pull_ollama
 from sparkwell.core.units import duration, file_size
 from sparkwell.drivers.download import Progress
+
+Done = Pulled | PulledByServer
 
 
 @click.command(short_help="Download a model's weights.")
@@ -50,14 +52,14 @@ def fetching(context: Context) -> Fetching:
     return Fetching(context.settings, context.environ, folders)
 
 
-def _pull(context: Context, model: str, verify: bool) -> Pulled:
+def _pull(context: Context, model: str, verify: bool) -> Done:
     with step_display(model) as show:
         done = run(_work(context, model, verify, show))
     click.echo(click.style("✓ ", fg="green") + _said(done), err=True)
     return done
 
 
-async def _work(context: Context, model: str, verify: bool, show: Show) -> Pulled:
+async def _work(context: Context, model: str, verify: bool, show: Show) -> Done:
     if is_ollama(model):
         return await pull_ollama(context, model, show)
     wanted = _wanted(context, model)
@@ -93,10 +95,13 @@ def _figures(progress: Progress) -> Iterator[str]:
         yield f"about {duration(progress.left_s)} left"
 
 
-def _said(done: Pulled) -> str:
+def _said(done: Done) -> str:
     """One line on what is here now, and what it took."""
-    here = f"{done.model} is here: {file_size(done.bytes)} in {done.folder}"
-    if done.repo is None and not is_ollama(done.model):
+    size = "" if done.bytes is None else f"{file_size(done.bytes)} "
+    here = f"{done.model} is here: {size}in {_where(done)}"
+    if isinstance(done, PulledByServer) and done.fetched_bytes is None:
+        return f"{here} (downloaded in {duration(done.seconds)})"
+    if done.repo is None and isinstance(done, Pulled):
         return f"{here} (it comes with Sparkwell)"
     if done.fetched_bytes:
         took = f"{file_size(done.fetched_bytes)} in {duration(done.seconds)}"
@@ -104,5 +109,10 @@ def _said(done: Pulled) -> str:
     return f"{here} ({'every checksum is right' if done.checked else 'nothing was downloaded'})"
 
 
-def _entry(done: Pulled) -> dict[str, Any]:
-    return {**asdict(done), "folder": str(done.folder), "seconds": round(done.seconds, 1)}
+def _where(done: Done) -> str:
+    return done.where if isinstance(done, PulledByServer) else str(done.folder)
+
+
+def _entry(done: Done) -> dict[str, Any]:
+    folder = None if done.folder is None else str(done.folder)
+    return {**asdict(done), "folder": folder, "seconds": round(done.seconds, 1)}

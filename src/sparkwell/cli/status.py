@@ -40,7 +40,9 @@ def _instance(entry: Json) -> list[str]:
         lines.append(f"Requests {entry['requests_running']} running")
     if entry["error"]:
         lines.append(f"Error    {entry['error']}")
-        lines.append(f"         `sparkwell logs {entry['model']}` shows the log")
+        lines += [f"         {line}" for line in (entry["hint"] or "").splitlines()]
+        if entry["log"]:
+            lines.append(f"         `sparkwell logs {entry['model']}` shows the log")
     return lines
 
 

@@ -2,15 +2,16 @@
 
 import asyncio
 import json
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from sparkwell.app.surroundings import differing
 from sparkwell.cli.client import (
     AdminClient,
     Json,
+    absolute_folders,
     daemon_gone,
     is_running,
     run,
@@ -168,7 +169,8 @@ async def _have_daemon(
     """See to it that a daemon answers; True when this call has started it."""
     if await is_running(client):
         await _refuse_other_port(client, port)
-        return False
+        if not await _ended_for_its_surroundings(context, client, quiet):
+            return False
     options = ["--detached", *(["--port", str(port)] if port else [])]
     about, ours = await start_detached(context, client, options)
     if ours and not quiet:
@@ -178,6 +180,28 @@ async def _have_daemon(
             err=True,
         )
     return ours
+
+
+async def _ended_for_its_surroundings(context: Context, client: AdminClient, quiet: bool) -> bool:
+    """End an idle daemon that was started with other variables than are set here now.
+
+    One that serves something, or that somebody runs with `serve`, goes on: then they are named.
+    """
+    about = await client.get("version")
+    others = differing(absolute_folders(context.environ), about["environment"])
+    if not others:
+        return False
+    instances = (await client.get("status"))["instances"]
+    if about["detached"] and all(each["state"] == "failed" for each in instances):
+        await client.post("shutdown", {"stop_engines": False})
+        return await daemon_gone(client.paths)
+    if not quiet:
+        click.echo(
+            f"The daemon (process {about['pid']}) was started with another value of "
+            f"{', '.join(others)}, and keeps it; end it to change that.",
+            err=True,
+        )
+    return False
 
 
 async def _begin(client: AdminClient, wanted: Wanted) -> Json:
@@ -215,9 +239,21 @@ async def _take_back(client: AdminClient, ours: bool, begun: list[Json]) -> None
         await client.post("shutdown", {"stop_engines": True})
         await daemon_gone(client.paths)
         return
-    for model in new:
-        with suppress(SparkwellError):  # it may have ended by itself
-            await client.post("down", {"model": model})
+    # Together: while one ends, the next would get its turn and be launched. One may be gone.
+    asked = (client.post("down", {"model": model}) for model in new)
+    await asyncio.gather(*asked, return_exceptions=True)
+
+
+def all_checked(instances: list[Json]) -> list[Json]:
+    """The statuses if all are ready; raises what speaks of each one that is not."""
+    failed = [each for each in instances if each["state"] != "ready"]
+    if len(failed) < 2:
+        return [checked(each) for each in instances]
+    said = "\n".join(f"- {each['model']}: {each.get('error') or 'stopped'}" for each in failed)
+    raise EnvironmentFault(
+        f"{len(failed)} of {len(instances)} models did not start:\n{said}",
+        hint="`sparkwell status` says more of each.",
+    )
 
 
 def checked(instance: Json) -> Json:
@@ -227,7 +263,8 @@ def checked(instance: Json) -> Json:
     lines = "\n".join(f"  {line}" for line in instance["last_lines"][-12:])
     ending = f" The end of its log:\n{lines}" if lines else ""
     error = instance.get("error") or "it was stopped"
+    log = f"The whole log: `sparkwell logs {instance['model']}`." if lines else None
+    hints = [each for each in (instance.get("hint"), log) if each]
     raise EnvironmentFault(
-        f"{instance['model']} did not start: {error}.{ending}",
-        hint=f"The whole log: `sparkwell logs {instance['model']}`.",
+        f"{instance['model']} did not start: {error}.{ending}", hint="\n".join(hints) or None
     )

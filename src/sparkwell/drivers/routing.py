@@ -1,13 +1,16 @@
 """One driver over several: each instance belongs to the one that its spec asks for."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Container, Mapping
 
-from sparkwell.core.errors import UsageError
+from sparkwell.core.errors import SparkwellError, UsageError
 from sparkwell.core.launch import Endpoint, ExitRecord, LaunchSpec, Running
 from sparkwell.core.protocols import Driver
 
 PROCESS, COMPOSE = "process", "compose"
+
+log = logging.getLogger(__name__)
 
 
 def route(spec: LaunchSpec, names: Container[str]) -> str:
@@ -64,9 +67,21 @@ class RoutingDriver:
         return await self._of(instance).stop(instance, grace_s)
 
     async def running(self) -> list[Running]:
-        """All live instances, the oldest first."""
-        every = await asyncio.gather(*(driver.running() for driver in self._drivers.values()))
-        return sorted((one for found in every for one in found), key=lambda one: one.started_at)
+        """All live instances that can be found, the oldest first.
+
+        A driver that cannot tell is logged: the others' instances are served all the same.
+        """
+        found, faults = await self.look()
+        for fault in faults:
+            log.warning("%s", fault)
+        return found
+
+    async def look(self) -> tuple[list[Running], list[SparkwellError]]:
+        """The live instances, the oldest first, and why some drivers cannot tell theirs."""
+        every = await asyncio.gather(*map(_ask, self._drivers.values()))
+        found = [one for answer in every if isinstance(answer, list) for one in answer]
+        faults = [answer for answer in every if isinstance(answer, SparkwellError)]
+        return sorted(found, key=lambda one: one.started_at), faults
 
     def log_path(self, instance: str) -> str:
         """The file with the newest part of the output; a container's is there after its end."""
@@ -91,3 +106,10 @@ class RoutingDriver:
 
     def _of(self, instance: str) -> Driver:
         return self._drivers[self.driver_of(instance)]
+
+
+async def _ask(driver: Driver) -> list[Running] | SparkwellError:
+    try:
+        return await driver.running()
+    except SparkwellError as error:
+        return error

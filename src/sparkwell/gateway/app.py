@@ -47,7 +47,8 @@ class Gateway:
         model = self._backend.resolve(asked.model)
         lease = self._backend.ensure_ready(model.name)
         try:
-            name = asked.model if asked.model in model.aliases else model.aliases[0]
+            name = asked.model if asked.model in model.aliases else model.name
+            name = model.engine_name or name
             return await self._relay.forward(request, lease.endpoint, asked.naming(name))
         finally:
             lease.release()
@@ -69,9 +70,10 @@ class Gateway:
 
     async def metrics(self, request: web.Request) -> web.StreamResponse:
         """GET /metrics: those of the engine that is ready."""
-        ready = next((m for m in self._backend.listed() if m.state == "ready"), None)
+        listed = self._backend.listed()
+        ready = next((m for m in listed if m.state == "ready" and m.has_metrics), None)
         if ready is None:
-            return web.Response(text="# No model is loaded.\n")
+            return web.Response(text="# No model is loaded whose engine has metrics.\n")
         lease = self._backend.ensure_ready(ready.name)
         try:
             return await self._relay.forward(request, lease.endpoint, None)

@@ -25,14 +25,18 @@ class Lease(Protocol):
 class Model:
     """A model that a client may name.
 
-    ``aliases`` are the names that the engine itself answers to, the recipe's own first.
-    ``state`` is "ready", "starting", "stopping", "failed" or "stopped".
+    ``aliases`` are the names that clients may use, the usual one first; ``engine_name`` is the
+    one that the engine answers to, None where it answers to all of them. ``state`` is "ready",
+    "starting", "stopping", "failed" or "stopped". ``has_metrics`` tells whether its engine
+    answers GET /metrics.
     """
 
     name: str
     aliases: tuple[str, ...]
     state: str
     context: int | None
+    engine_name: str | None = None
+    has_metrics: bool = True
 
 
 class Backend(Protocol):

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from sparkwell.core.errors import ConflictError, SparkwellError
-from sparkwell.core.launch import Endpoint, ExitRecord, LaunchSpec, Running
+from sparkwell.core.errors import ConflictError
+from sparkwell.core.launch import Endpoint, LaunchSpec, Running
 from sparkwell.core.phases import Phase, PhaseMark
 from sparkwell.core.protocols import Driver
 from sparkwell.supervisor import messages
@@ -16,6 +16,7 @@ from sparkwell.supervisor.box import Box, Instance, State
 from sparkwell.supervisor.journal import Journal
 from sparkwell.supervisor.machine import ready_instance, step
 from sparkwell.supervisor.start import OnMark, StartWatch, Timeline
+from sparkwell.supervisor.telling import facts, ids, words
 
 logger = logging.getLogger(__name__)
 
@@ -144,7 +145,7 @@ class Supervisor:
         stopped = [each for each in self._box.live if model in (None, each.model)]
         self._apply(messages.Down(model))
         async with self._changed:  # these, and not: until nothing runs; the next may by then
-            await self._changed.wait_for(lambda: not any(map(self._holds, _ids(stopped))))
+            await self._changed.wait_for(lambda: not any(map(self._holds, ids(stopped))))
         return stopped
 
     def ensure_ready(self, model: str) -> Lease:
@@ -170,9 +171,10 @@ class Supervisor:
 
     async def close(self) -> None:
         """Let go of everything; engines go on running."""
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:  # one that ends may begin another
+            for task in list(self._tasks):
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # ── the one place where state changes ───────────────────────────────────────────────────
 
@@ -196,6 +198,7 @@ class Supervisor:
             case messages.Follow(instance=instance):
                 self._timelines[instance] = Timeline(observed=False)
                 self._spawn(self._live(instance))
+                self._spawn(self._have_the_turn(instance))
             case messages.Terminate(instance=instance):
                 self._spawn(self._terminate(instance))
             case messages.Tell():
@@ -208,7 +211,7 @@ class Supervisor:
             tell.message,
             model=instance.model,
             instance=instance.id,
-            data=_facts(instance),
+            data=facts(instance),
         )
         timeline = self._timelines.get(instance.id)
         if timeline and instance.state in (State.STARTING, State.READY):
@@ -242,7 +245,10 @@ class Supervisor:
         if work.cancelled():
             self._apply(messages.Withdrawn(instance))
         elif error := work.exception():
-            self._apply(messages.NotLaunched(instance, _words(error)))
+            self._apply(messages.NotLaunched(instance, *words(error)))
+        elif not self._is_starting(instance):  # asked to end while it was getting the turn
+            self._turn.release()
+            self._apply(messages.Withdrawn(instance))
         else:
             self._specs[instance] = work.result()
             return True
@@ -262,17 +268,23 @@ class Supervisor:
         try:
             running = await self._driver.start(self._specs[instance])
         except Exception as error:
-            self._apply(messages.NotLaunched(instance, _words(error)))
+            self._apply(messages.NotLaunched(instance, *words(error)))
         else:
             self._specs[instance] = running.spec
             self._spawn(self._live(instance))
             self._launched(instance)
             await self.settled(instance)
 
+    async def _have_the_turn(self, instance: str) -> None:
+        """An adopted start measures memory as any other does; nobody else may meanwhile."""
+        async with self._turn:
+            await self.settled(instance)
+
     def _launched(self, instance: str) -> None:
         """Whoever wants to stop it may: there is something to stop, or never will be."""
         if launching := self._launching.pop(instance, None):
             launching.set()
+        self._forget_the_gone()
 
     async def _live(self, instance: str) -> None:
         """See a running instance through to its end, whatever happens on the way."""
@@ -281,7 +293,7 @@ class Supervisor:
             record = await self._driver.wait(instance)
             cause = None if record.requested else await self._cause(instance)
         except Exception as error:
-            self._apply(messages.Lost(instance, _words(error)))
+            self._apply(messages.Lost(instance, *words(error)))
         else:
             self._apply(messages.Ended(instance, record, cause))
         finally:
@@ -293,7 +305,7 @@ class Supervisor:
         try:
             await self._watch.until_ready(spec, partial(self._heard, instance))
         except Exception as error:
-            self._apply(messages.Failed(instance, _words(error)))
+            self._apply(messages.Failed(instance, *words(error)))
         else:
             self._apply(messages.Answered(instance))
             self._keep_timeline(spec)
@@ -306,8 +318,7 @@ class Supervisor:
 
     async def _cause(self, instance: str) -> str | None:
         """What the engine says of its failed start; the first error is the one that matters."""
-        current = self._box.get(instance)
-        if current is None or current.state is not State.STARTING:
+        if not self._is_starting(instance):
             return None
         read_error = self._watch.talks[self._specs[instance].engine].read_error
         async for line in self._driver.follow(instance):
@@ -343,7 +354,7 @@ class Supervisor:
         try:
             await self._driver.stop(instance)
         except Exception as error:
-            self._apply(messages.Lost(instance, _words(error)))
+            self._apply(messages.Lost(instance, *words(error)))
 
     async def _adopt_one(self, running: Running) -> None:
         spec = running.spec
@@ -364,13 +375,17 @@ class Supervisor:
         current = self._box.get(instance)
         return current is not None and current.holds_the_machine
 
+    def _is_starting(self, instance: str) -> bool:
+        current = self._box.get(instance)
+        return current is not None and current.state is State.STARTING
+
     def _is_moving(self, instance: str) -> bool:
         current = self._box.get(instance)
         return current is not None and current.state in (State.STARTING, State.STOPPING)
 
     def _forget_the_gone(self) -> None:
         """What was kept for instances that the box no longer knows."""
-        known = {*_ids(self._box.instances), *self._launching, *self._preparing, *self._leases}
+        known = {*ids(self._box.instances), *self._launching, *self._preparing, *self._leases}
         for kept in (self._specs, self._timelines, self._provide):
             for instance in [each for each in kept if each not in known]:
                 del kept[instance]
@@ -390,35 +405,3 @@ class Supervisor:
         handled = task in self._preparing.values()
         if not task.cancelled() and task.exception() and not handled:
             logger.error("A supervisor task failed", exc_info=task.exception())
-
-
-def _ids(instances: Iterable[Instance]) -> list[str]:
-    return [each.id for each in instances]
-
-
-def _words(error: BaseException) -> str:
-    """Why something failed. A mistake of ours must not leave the box waiting for ever."""
-    if isinstance(error, SparkwellError):
-        return str(error)
-    logger.error("A start failed unexpectedly", exc_info=error)
-    return f"Sparkwell made a mistake ({type(error).__name__}: {error})"
-
-
-def _facts(instance: Instance) -> dict[str, object]:
-    """What an event says about its instance, as JSON values."""
-    return {
-        "state": instance.state.value,
-        "phase": instance.phase.value,
-        "fraction": instance.fraction,
-        "error": instance.error,
-        **({"exit": _exit(instance.record)} if instance.record else {}),
-    }
-
-
-def _exit(record: ExitRecord) -> dict[str, object]:
-    return {
-        "code": record.code,
-        "signal": record.signal,
-        "reason": record.reason,
-        "last_lines": list(record.last_lines),
-    }

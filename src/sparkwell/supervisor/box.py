@@ -18,7 +18,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One run of one model. ``error`` says why a start failed or an engine ended by itself."""
+    """One run of one model. ``error`` says why a start failed or an engine ended by itself.
+
+    ``hint`` says what to do about it, where somebody knows.
+    ``lost`` marks one whose end could not be seen to: processes of it may still be there.
+    """
 
     id: str
     model: str
@@ -26,7 +30,9 @@ class Instance:
     phase: Phase = Phase.LAUNCH
     fraction: float | None = None
     error: str | None = None
+    hint: str | None = None
     record: ExitRecord | None = None
+    lost: bool = False
 
     @property
     def holds_the_machine(self) -> bool:

@@ -99,16 +99,26 @@ def _down(box: Box, event: Down) -> Step:
     meant = [each for each in box.instances if event.model in (None, each.model)]
     effects: tuple[Effect, ...] = ()
     for current in meant:
-        if not current.holds_the_machine:
-            box = box.without(current.id)
-        elif current.state is not State.STOPPING:
+        if current.state is State.STOPPING:
+            box = box.with_(
+                replace(current, error=None, hint=None)
+            )  # why it failed is no matter any more
+        elif current.holds_the_machine or current.lost:
             box, more = _stop(box, current, f"Stopping {current.model}")
             effects += more
+        else:
+            box = box.without(current.id)
     return box, effects
 
 
-def _stop(box: Box, instance: Instance, message: str, error: str | None = None) -> Step:
-    stopping = replace(instance, state=State.STOPPING, error=error)
+def _stop(
+    box: Box,
+    instance: Instance,
+    message: str,
+    error: str | None = None,
+    hint: str | None = None,
+) -> Step:
+    stopping = replace(instance, state=State.STOPPING, error=error, hint=hint, lost=False)
     told = Tell("instance.stopping", message, stopping)
     return box.with_(stopping), (told, Terminate(instance.id))
 
@@ -124,12 +134,14 @@ def _of_instance(box: Box, event: OfInstance) -> Step:  # noqa: C901, PLR0911 - 
             return _ready(box, current)
         case Withdrawn():
             return _gone(box, current)
-        case NotLaunched(reason=reason):
-            return _failed(box, current, reason)
-        case Lost(reason=reason):
-            return _failed(box, current, f"its end could not be seen to: {reason}")
-        case Failed(reason=reason) if current.state is State.STARTING:
-            return _stop(box, current, f"{current.model} did not start: {reason}", error=reason)
+        case NotLaunched(reason=reason, hint=hint):
+            asked = current.state is State.STOPPING and current.error is None
+            return _gone(box, current) if asked else _failed(box, current, reason, hint)
+        case Lost(reason=reason, hint=hint):
+            said = f"its end could not be seen to: {reason}"
+            return _failed(box, replace(current, lost=True), said, hint)
+        case Failed(reason=reason, hint=hint) if current.state is State.STARTING:
+            return _stop(box, current, f"{current.model} did not start: {reason}", reason, hint)
         case Ended():
             return _ended(box, current, event)
         case _:
@@ -157,7 +169,7 @@ def _ended(box: Box, current: Instance, event: Ended) -> Step:
     if current.state is State.STOPPING and current.error is None:
         return _gone(box, replace(current, record=event.record))
     reason = current.error or _unasked(current, event)
-    return _failed(box, replace(current, record=event.record), reason)
+    return _failed(box, replace(current, record=event.record), reason, current.hint)
 
 
 def _gone(box: Box, current: Instance) -> Step:
@@ -165,8 +177,8 @@ def _gone(box: Box, current: Instance) -> Step:
     return box.without(current.id), (told,)
 
 
-def _failed(box: Box, current: Instance, reason: str) -> Step:
-    failed = replace(current, state=State.FAILED, error=reason)
+def _failed(box: Box, current: Instance, reason: str, hint: str | None = None) -> Step:
+    failed = replace(current, state=State.FAILED, error=reason.rstrip("."), hint=hint)
     told = Tell("instance.failed", f"{current.model} failed: {reason}", failed)
     return box.with_(failed), (told,)
 
@@ -180,9 +192,11 @@ def _unasked(current: Instance, event: Ended) -> str:
 def _not_ready(instance: Instance) -> NotReadyError:
     model = instance.model
     if instance.state is State.FAILED:
+        # An engine that never ran has no log.
+        log = f"`sparkwell logs {model}` shows why, " if instance.record else ""
         return NotReadyError(
             f"The model {model} failed: {instance.error}.",
-            hint=f"`sparkwell logs {model}` shows why, `sparkwell up {model}` tries again.",
+            hint=f"{log}`sparkwell up {model}` tries again.",
         )
     return NotReadyError(
         f"The model {model} is {instance.state} ({instance.phase.label}).",

@@ -46,6 +46,7 @@ class NotLaunched:
 
     instance: str
     reason: str
+    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Lost:
 
     instance: str
     reason: str
+    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Failed:
 
     instance: str
     reason: str
+    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -255,6 +255,18 @@ def test_a_gated_model_wants_the_secret_in_any_case(tmp_path: Path) -> None:
     assert only(made)["secrets"] == ["hf_token"]
 
 
+@pytest.mark.parametrize("where", ["serve", "guide"])
+def test_a_recipe_with_a_token_gets_no_file(where: str, tmp_path: Path) -> None:
+    recipe = CATALOG.get("qwen3-8b-fp8")
+    part = getattr(recipe, where)
+    bad = part.model_copy(update={"flags": {**part.flags, "hf_token": "hf_x"}})
+    composer = composing(tmp_path)
+    composer._models.catalog = replace(CATALOG, recipes=(recipe.model_copy(update={where: bad}),))
+    for without in (frozenset[str](), EXACT):
+        with pytest.raises(UsageError, match="recipe qwen3-8b-fp8: The flag hf_token cannot be"):
+            composer.compose(ComposeWish(("qwen3-8b-fp8",), without=without))
+
+
 # ── what is on this host ────────────────────────────────────────────────────────────────────
 
 
@@ -272,7 +284,9 @@ def test_weights_that_are_here_need_neither_network_nor_token(
     assert "secrets" not in rendered(made)
     assert service["environment"]["HF_HUB_OFFLINE"] == "1"
     assert service["environment"]["HF_HUB_CACHE"] == target
-    assert f"{folder}:{target}:ro" in service["volumes"]
+    repo = "models--Qwen--Qwen3-8B-FP8"
+    mounted = [each for each in service["volumes"] if each.startswith("/")]
+    assert mounted == [f"{folder / repo}:{target}/{repo}:ro"]  # no token that is saved beside it
     found = options(service)
     assert found["command"] == "vllm serve Qwen/Qwen3-8B-FP8"
     assert found["command --download-dir"] == target

@@ -13,11 +13,12 @@ import pytest
 
 from sparkwell.app.config import GatewaySettings, Settings
 from sparkwell.app.daemon import Daemon, new_id
-from sparkwell.app.listening import port_holder
 from sparkwell.app.lock import held
+from sparkwell.app.ollama_server import OllamaServer
 from sparkwell.app.paths import Paths, find_paths
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import ConflictError, EnvironmentFault
+from sparkwell.doctor.ports import Holder, holder
 from sparkwell.supervisor.actor import Supervisor
 
 
@@ -78,14 +79,6 @@ def test_ids_are_not_used_twice() -> None:
 
 
 # ── ports ───────────────────────────────────────────────────────────────────────────────────
-
-
-def test_who_holds_a_port(listener: socket.socket) -> None:
-    assert (port_holder(port_of(listener)) or "").endswith(f"(process {os.getpid()})")
-
-
-def test_nobody_holds_a_free_port() -> None:
-    assert port_holder(free_port()) is None
 
 
 # ── from begin to end ───────────────────────────────────────────────────────────────────────
@@ -157,7 +150,33 @@ async def test_a_daemon_answers_and_ends_when_asked_to(paths: Paths) -> None:
         async with control.post("http://daemon/admin/shutdown", json={}) as response:
             assert response.status == 200
         await running
-    assert port_holder(port) is None
+    assert holder(port) == Holder()
+
+
+@pytest.mark.parametrize("stop_engines", [True, False])
+async def test_ollamas_container_ends_with_the_engines(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, stop_engines: bool
+) -> None:
+    asked: list[str] = []
+
+    async def down(_self: Supervisor, _model: str | None = None) -> list[object]:
+        asked.append("engines")
+        return []
+
+    async def stop(_self: OllamaServer) -> None:
+        asked.append("server")
+
+    monkeypatch.setattr(Supervisor, "down", down)
+    monkeypatch.setattr(OllamaServer, "stop", stop)
+    one = daemon(paths, free_port())
+    running = asyncio.create_task(one.run())
+    async with asyncio.timeout(10), client(paths) as control:
+        while not await answers(control):
+            assert not running.done()
+            await asyncio.sleep(0.005)
+        one._end(stop_engines)
+        await running
+    assert asked == (["engines", "server"] if stop_engines else [])
 
 
 def client(paths: Paths) -> aiohttp.ClientSession:

@@ -298,7 +298,8 @@ async def test_what_a_check_finds_fails_the_start(bench: Bench) -> None:
     instance = (await bench.up("demo-qwen3"))["instance"]
     await bench.supervisor.settled(instance)
     [shown] = bench.host.status()["instances"]
-    assert (shown["state"], shown["error"]) == ("failed", "The port is taken. End that program.")
+    assert (shown["state"], shown["error"]) == ("failed", "The port is taken")
+    assert shown["hint"] == "End that program."
     assert bench.driver.launched == []
 
 

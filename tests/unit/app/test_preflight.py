@@ -1,16 +1,18 @@
 """From a model's name to what is looked at, and from a report to a refusal."""
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import sparkwell.app.preflight as preflight_module
 from sparkwell.app.config import Settings
 from sparkwell.app.lock import held
 from sparkwell.app.models import load_models
 from sparkwell.app.paths import find_paths
 from sparkwell.app.planning import Wish
-from sparkwell.app.preflight import Asked, Report, must_pass, preflight
+from sparkwell.app.preflight import Asked, Report, must_pass, preflight, preflight_and_fix
 from sparkwell.app.preflight_plan import summary
 from sparkwell.app.preflight_scope import daemon_pid, scope_of
 from sparkwell.app.service import ModelService
@@ -57,6 +59,29 @@ async def test_flags_that_cannot_be_planned_are_wrong_usage(tmp_path: Path) -> N
     wish = replace(asked(models, "demo-qwen3"), wish=StartWish({"kv_cache_dtype": "int3"}))
     with pytest.raises(UsageError):
         await preflight(models, wish)
+
+
+async def test_a_plan_that_takes_too_long_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight_module, "summary_of", lambda *_: time.sleep(1))
+    monkeypatch.setattr(preflight_module, "PLAN_LIMIT_S", 0.0)
+    models = service(tmp_path)
+    report = await preflight(models, asked(models, "demo-qwen3"))
+    assert report.snapshot.plan is None
+    [gap] = [each for each in report.findings if each.id == "not-looked-at"]
+    assert "plan: not done within 0 s" in gap.evidence
+
+
+async def test_repairs_without_an_end_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preflight_module, "fixes", lambda _: ("stale-download",))
+    monkeypatch.setattr(preflight_module, "apply", lambda *_: time.sleep(1))
+    monkeypatch.setattr(preflight_module, "FIX_LIMIT_S", 0.0)
+    models = service(tmp_path)
+    with pytest.raises(EnvironmentFault, match=r"\(stale-download\) had no end within 0 s"):
+        await preflight_and_fix(models, asked(models, "demo-qwen3"))
 
 
 def test_an_image_is_known_by_its_name(tmp_path: Path) -> None:

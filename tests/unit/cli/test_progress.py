@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from sparkwell.cli.progress import _Lines, _note
+from sparkwell.core.phases import BEFORE_LAUNCH
 
 
 def status(phase: str, **more: Any) -> dict[str, Any]:
@@ -41,6 +42,7 @@ def test_a_line_for_each_tenth_of_what_is_fetched(capsys: pytest.CaptureFixture[
         ("weights", None, "longer than expected"),
         ("pull", None, ""),
         ("queue", None, ""),
+        *((phase.value, None, "") for phase in BEFORE_LAUNCH),
     ],
 )
 def test_the_note_of_the_bar(phase: str, left_s: float | None, note: str) -> None:

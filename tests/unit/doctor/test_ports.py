@@ -7,7 +7,7 @@ import sys
 
 from sparkwell.checks.host_parts import Port
 from sparkwell.doctor.docker import ContainerSeen
-from sparkwell.doctor.ports import look_at_port, with_containers
+from sparkwell.doctor.ports import Holder, holder, look_at_port, with_containers
 
 LISTEN = """
 import socket, time
@@ -22,6 +22,12 @@ def test_a_free_port_stays_free() -> None:
         number = probe.getsockname()[1]
     for _ in range(2):
         assert look_at_port("127.0.0.1", number) == Port("127.0.0.1", number)
+
+
+def test_nobody_holds_a_free_port() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        assert holder(probe.getsockname()[1]) == Holder()
 
 
 def test_another_process_is_named() -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import json
+import os
 import socket
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from sparkwell.core.errors import ConflictError, EnvironmentFault, UsageError
 from sparkwell.core.launch import Container, Endpoint, LaunchSpec, Mount
+from sparkwell.drivers.compose import ComposeDriver
 from sparkwell.drivers.compose.api import Engine, _is_exact
 from sparkwell.drivers.compose.command import docker_environment, up_command
 from sparkwell.drivers.compose.faults import DockerUnreachableError, explain, unreachable
@@ -331,3 +333,63 @@ def test_why_no_docker_answers(number: int | None, installed: bool, message: str
     assert isinstance(error, DockerUnreachableError)
     assert message in error.message
     assert error.hint
+
+
+@pytest.mark.parametrize(
+    ("number", "why"),
+    [(errno.ECONNREFUSED, ": Connection refused."), (None, "."), (-2, ".")],
+)
+def test_another_docker_that_does_not_answer_is_named(number: int | None, why: str) -> None:
+    error = unreachable(number, "said", installed=True, host="tcp://10.0.0.9:2375")
+    assert error.message == f"Docker does not answer at tcp://10.0.0.9:2375 (DOCKER_HOST){why}"
+    assert "unset DOCKER_HOST" in (error.hint or "")
+    assert "systemctl" not in (error.hint or "")
+
+
+def test_a_command_names_it_too() -> None:
+    said = "Cannot connect to the Docker daemon at tcp://10.0.0.9:2375. Is it running?"
+    error = explain(said, doing="It cannot start", host="tcp://10.0.0.9:2375")
+    assert isinstance(error, DockerUnreachableError)
+    assert "unset DOCKER_HOST" in (error.hint or "")
+    assert "systemctl start" in (explain(said, doing="It cannot start").hint or "")
+
+
+def test_a_user_who_may_not_use_docker_is_told_so_with_another_host_too() -> None:
+    error = unreachable(errno.EACCES, "said", installed=True, host="unix:///run/d.sock")
+    assert "usermod -aG docker" in (error.hint or "")
+
+
+async def test_without_docker_nothing_runs_where_nothing_was_left(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await away(tmp_path).running() == []
+    with_exit = left_behind(tmp_path, "a-1", "a")
+    (with_exit / "exit.json").write_text('{"code": 0, "ended_at": 1.0}')
+    assert await away(tmp_path).running() == []
+    assert caplog.records == []
+
+
+async def test_without_docker_nobody_says_that_nothing_runs(tmp_path: Path) -> None:
+    for instance, model in (("b-1", "b"), ("a-1", "a"), ("a-2", "a")):
+        left_behind(tmp_path, instance, model)
+    (left_behind(tmp_path, "c-1", "c") / "spec.json").write_text("{")
+    with pytest.raises(DockerUnreachableError, match=r"Whether a, b, c-1 still runs") as caught:
+        await away(tmp_path).running()
+    assert caught.value.models == ("a", "b", "c-1")
+    assert "unix:///nowhere.sock" in caught.value.message
+    assert (caught.value.hint or "").endswith("Then try again.")
+
+
+def away(root: Path) -> ComposeDriver:
+    environ = {"PATH": os.environ["PATH"], "DOCKER_HOST": "unix:///nowhere.sock"}
+    return ComposeDriver(root, environ=environ, patience_s=0.0)
+
+
+def left_behind(root: Path, instance: str, model: str) -> Path:
+    """The folder of a container whose end nobody has recorded."""
+    folder = root / instance
+    folder.mkdir()
+    container = Container("i", instance, 8000)
+    spec = LaunchSpec(instance, model, "vllm", "1", (), Endpoint(port=1), container=container)
+    (folder / "spec.json").write_text(json.dumps(spec_to_json(spec)))
+    return folder

@@ -11,7 +11,7 @@ from tests.unit.catalog.test_gguf import metadata, sizes
 from sparkwell.catalog.local import describe_gguf
 from sparkwell.catalog.ollama import parse_ollama
 from sparkwell.core.errors import DocumentError, EnvironmentFault, UsageError
-from sparkwell.drivers.ollama import Kept, OllamaApi, held_bytes, plan_model
+from sparkwell.drivers.ollama import Kept, OllamaApi, plan_from_file, plan_model
 from sparkwell.drivers.ollama_store import describe_stored, find_files, find_gguf, folders
 from sparkwell.planner.placement import RUNNER_BYTES, ollama
 
@@ -104,7 +104,7 @@ async def test_memory_by_the_file(root: Path) -> None:
     short = await plan_model("ollama/qwen3:8b", Kept(env(root)), wanted_ctx=1024)
     assert short.num_ctx == 1024
     assert short.held_bytes == ollama("x", described, 1024).held_bytes + 600
-    assert await held_bytes("ollama/qwen3:8b", Kept(env(root))) == plan.held_bytes
+    assert plan_from_file("ollama/qwen3:8b", Kept(env(root))) == plan
 
 
 async def test_a_context_that_is_too_long_is_corrected_and_said(root: Path) -> None:
@@ -121,19 +121,25 @@ async def test_a_context_that_is_too_long_is_corrected_and_said(root: Path) -> N
 async def test_memory_that_is_said_wins(root: Path) -> None:
     plan = await plan_model("ollama/qwen3:8b=20GiB", Kept(env(root)))
     assert (plan.held_bytes, plan.source, plan.num_ctx) == (20 * 2**30, "given", 4096)
+    assert plan_from_file("ollama/qwen3:8b=20GiB", Kept(env(root))) == plan
     plan = await plan_model("ollama/other=9GB", Kept({}))
+    assert plan_from_file("ollama/other=9GB", Kept({})) == plan
     assert (plan.held_bytes, plan.num_ctx) == (9 * 10**9, 32_768)
 
 
 async def test_memory_that_nobody_can_tell(tmp_path: Path) -> None:
     plan = await plan_model("ollama/other", Kept(env(tmp_path)), api=OllamaApi(1))
     assert (plan.held_bytes, plan.source, plan.num_ctx) == (None, "unknown", 32_768)
-    assert await held_bytes("ollama/other", Kept(env(tmp_path))) is None
+    with pytest.raises(EnvironmentFault, match="Ollama has no model other"):
+        plan_from_file("ollama/other", Kept(env(tmp_path)))
 
 
 async def test_a_damaged_file_is_not_a_guess(root: Path) -> None:
     (root / "blobs/sha256-aa").write_bytes(b"not a GGUF file")
-    assert await held_bytes("ollama/qwen3:8b", Kept(env(root))) is None
+    plan = await plan_model("ollama/qwen3:8b", Kept(env(root)))
+    assert (plan.held_bytes, plan.source) == (None, "unknown")
+    with pytest.raises(DocumentError):
+        plan_from_file("ollama/qwen3:8b", Kept(env(root)))
 
 
 def test_the_runners_own_part_is_counted() -> None:

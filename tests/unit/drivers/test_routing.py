@@ -2,8 +2,8 @@
 
 import pytest
 
-from sparkwell.core.errors import UsageError
-from sparkwell.core.launch import Container, Endpoint, LaunchSpec
+from sparkwell.core.errors import EnvironmentFault, UsageError
+from sparkwell.core.launch import Container, Endpoint, LaunchSpec, Running
 from sparkwell.drivers.routing import RoutingDriver, route
 from sparkwell.testing.memory_driver import MemoryDriver
 
@@ -64,6 +64,34 @@ async def test_what_they_tell_is_put_together(drivers: dict[str, Named]) -> None
     assert [ended.instance for ended, _ in driver.ended()] == ["c", "p"]
     assert sorted(driver.prune(0)) == ["c", "p"]
     assert not driver.knows("c")
+
+
+async def test_a_driver_that_cannot_tell_does_not_hide_the_others(
+    drivers: dict[str, Named], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fault = EnvironmentFault("Docker does not answer.")
+
+    async def running() -> list[Running]:
+        raise fault
+
+    monkeypatch.setattr(drivers["compose"], "running", running)
+    drivers["process"].leave(spec("p"))
+    driver = RoutingDriver(drivers)
+    assert [one.spec.instance for one in await driver.running()] == ["p"]
+    assert caplog.messages == ["Docker does not answer."]
+    found, faults = await driver.look()
+    assert ([one.spec.instance for one in found], faults) == (["p"], [fault])
+
+
+async def test_a_mistake_of_a_driver_is_not_swallowed(
+    drivers: dict[str, Named], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def running() -> list[Running]:
+        raise ValueError("oops")
+
+    monkeypatch.setattr(drivers["compose"], "running", running)
+    with pytest.raises(ValueError, match="oops"):
+        await RoutingDriver(drivers).running()
 
 
 def test_endpoints_are_the_drivers_own(drivers: dict[str, Named]) -> None:

@@ -3,6 +3,7 @@
 import json
 import shlex
 from dataclasses import replace
+from pathlib import PurePosixPath
 
 import pytest
 
@@ -56,7 +57,11 @@ def test_a_model_on_a_gpu() -> None:
     assert container is not None
     assert (container.image, container.name) == (NGC, "sparkwell-qwen3-32b-fp8")
     assert container.mounts == (
-        Mount("/opt/hf", "/root/.cache/huggingface", read_only=True),
+        Mount(
+            "/opt/hf/models--Qwen--Qwen3-32B-FP8",
+            "/root/.cache/huggingface/models--Qwen--Qwen3-32B-FP8",
+            read_only=True,
+        ),
         Mount("sparkwell-cache", CACHE),
     )
     assert (container.gpus, container.ipc, container.read_only) == (True, "host", False)
@@ -115,27 +120,36 @@ def test_the_projects_image_gets_the_same_command() -> None:
 
 
 @pytest.mark.parametrize(
-    ("checkpoint", "source", "target", "model"),
+    ("checkpoint", "source", "cache", "inside"),
     [
         (
             "/opt/hf/models--A--B/snapshots/c",
-            "/opt/hf",
+            "/opt/hf/models--A--B",
             "/root/.cache/huggingface",
-            "models--A--B/snapshots/c",
+            "models--A--B",
         ),
         (
             "/home/me/.cache/huggingface/hub/models--A--B/snapshots/c",
-            "/home/me/.cache/huggingface/hub",
+            "/home/me/.cache/huggingface/hub/models--A--B",
             "/root/.cache/huggingface/hub",
-            "models--A--B/snapshots/c",
+            "models--A--B",
         ),
         ("/data/my-model", "/data/my-model", "/models/x", ""),
     ],
 )
-def test_where_weights_lie(checkpoint: str, source: str, target: str, model: str) -> None:
+def test_where_weights_lie(checkpoint: str, source: str, cache: str, inside: str) -> None:
     found = weights_in(checkpoint, "x")
+    target = f"{cache}/{inside}".rstrip("/")
     assert found.mount == Mount(source, target, read_only=True)
-    assert found.model == f"{target}/{model}".rstrip("/")
+    assert found.model == target + checkpoint.removeprefix(source)
+    assert found.cache == cache
+
+
+@pytest.mark.parametrize("layout", ["/opt/hf", "/opt/hf/hub"])
+def test_a_token_saved_beside_the_weights_is_not_in_the_container(layout: str) -> None:
+    mount = weights_in(f"{layout}/models--A--B/snapshots/c", "x").mount
+    for saved in ("/opt/hf/token", "/opt/hf/stored_tokens", f"{layout}/models--C--D"):
+        assert not PurePosixPath(saved).is_relative_to(mount.source)
 
 
 def test_without_weights_it_names_the_repository() -> None:

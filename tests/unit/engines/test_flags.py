@@ -83,6 +83,11 @@ SHARE = "The flag gpu_memory_utilization takes a number from 0.01 to 1.0, not "
             "The flag port cannot be set: the engine listens where only the gateway reaches it; "
             "the gateway's port is --port.",
         ),
+        (
+            "hf-token=hf_x",
+            "The flag hf_token cannot be set: the token is read from HF_TOKEN, .env or "
+            "`hf auth login`.",
+        ),
         ("--model=x", "The flag model cannot be set: the recipe says which model is served."),
         ("", "vLLM has no flag ''. `sparkwell flags` lists them."),
         ("=5", "vLLM has no flag ''. `sparkwell flags` lists them."),

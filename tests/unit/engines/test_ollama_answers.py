@@ -230,7 +230,7 @@ def test_known_errors_have_a_meaning_and_a_way_out(
 def test_other_errors_are_passed_on() -> None:
     error = explain("loading x", 500, '{"error": "something new"}')
     assert error.message == "Ollama answered 500 at loading x: something new."
-    assert "docker logs ollama" in str(error.hint)
+    assert "docker logs sparkwell-ollama" in str(error.hint)
     assert "broke off at pulling x" in explain("pulling x", 200, '{"error": "new"}').message
     assert explain("x", 502, "<h1>Bad\nGateway</h1>").message.endswith("<h1>Bad Gateway</h1>.")
     assert "nothing" in explain("x", 500, "").message

@@ -193,7 +193,13 @@ async def test_events_say_what_happened_and_to_whom(bench: Bench) -> None:
     instance = await bench.ready()
     event = bench.journal.after(0)[-1]
     assert (event.kind, event.model, event.instance) == ("instance.ready", "m", instance)
-    assert event.data == {"state": "ready", "phase": "ready", "fraction": None, "error": None}
+    assert event.data == {
+        "state": "ready",
+        "phase": "ready",
+        "fraction": None,
+        "error": None,
+        "hint": None,
+    }
 
 
 async def test_a_second_up_of_the_same_model_joins_the_first(bench: Bench) -> None:
@@ -296,7 +302,7 @@ async def test_what_cannot_be_fetched_fails_the_start(bench: Bench) -> None:
 
     failed = await bench.supervisor.settled(bench.up("m", provide))
     assert failed is not None
-    assert failed.error == "The disk is full. Free some space."
+    assert (failed.error, failed.hint) == ("The disk is full", "Free some space.")
     assert bench.driver.launched == []
     assert await bench.ready()
 
@@ -384,7 +390,8 @@ async def test_a_driver_that_cannot_start(bench: Bench) -> None:
     instance = bench.up()
     failed = await bench.supervisor.settled(instance)
     assert failed is not None
-    assert (failed.state, failed.error) == (State.FAILED, "No such program. Install it.")
+    assert (failed.state, failed.error) == (State.FAILED, "No such program")
+    assert failed.hint == "Install it."
     assert bench.driver.stopped == []
 
 

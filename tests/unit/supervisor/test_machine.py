@@ -20,6 +20,7 @@ from sparkwell.supervisor.messages import (
     Failed,
     Follow,
     Launch,
+    Lost,
     NotLaunched,
     Progressed,
     Tell,
@@ -36,6 +37,7 @@ READY = Instance("i1", "m", State.READY, Phase.READY)
 STOPPING = Instance("i1", "m", State.STOPPING, Phase.WEIGHTS, 0.5)
 GIVEN_UP = replace(STOPPING, error="no token")  # a start that failed, on its way out
 FAILED = Instance("i1", "m", State.FAILED, Phase.WEIGHTS, 0.5, "no token")
+LOST = replace(FAILED, lost=True)  # its driver could not end it
 
 BOXES: dict[str, Box] = {
     "empty": Box(),
@@ -44,6 +46,7 @@ BOXES: dict[str, Box] = {
     "stopping": Box((STOPPING,)),
     "given up": Box((GIVEN_UP,)),
     "failed": Box((FAILED,)),
+    "lost": Box((LOST,)),
 }
 EVENTS: dict[str, Event] = {
     "up same": Up("m", "i2"),
@@ -58,9 +61,17 @@ EVENTS: dict[str, Event] = {
     "withdrawn": Withdrawn("i1"),
     "not launched": NotLaunched("i1", "no uv"),
     "failed": Failed("i1", "no token"),
+    "lost": Lost("i1", "no docker"),
     "ended": Ended("i1", CRASH),
     "late": Ended("i0", CRASH),
 }
+
+
+def lost(before: Instance) -> "Outcome":
+    """What becomes of an instance whose driver cannot see to its end."""
+    error = "its end could not be seen to: no docker"
+    return replace(before, state=State.FAILED, error=error, lost=True), ["instance.failed"]
+
 
 NEW_M = Instance("i2", "m", State.STARTING, Phase.PREPARE)
 NEW_N = Instance("i2", "n", State.STARTING, Phase.PREPARE)
@@ -82,6 +93,7 @@ TABLE: dict[str, dict[str, Outcome]] = {
         "adopted": _adopt_n,
     },
     "starting": {
+        "lost": lost(STARTING),
         "up other": _begin_n,
         "down": (STOPPING, _stop),
         "down m": (STOPPING, _stop),
@@ -108,6 +120,7 @@ TABLE: dict[str, dict[str, Outcome]] = {
         ),
     },
     "ready": {
+        "lost": lost(READY),
         "up other": _begin_n,
         "down": (replace(READY, state=State.STOPPING), _stop),
         "down m": (replace(READY, state=State.STOPPING), _stop),
@@ -128,17 +141,18 @@ TABLE: dict[str, dict[str, Outcome]] = {
         ),
     },
     "stopping": {
+        "lost": lost(STOPPING),
         "withdrawn": (None, ["instance.stopped"]),
         "up same": REFUSED,
         "up other": _begin_n,
         "adopted": _adopt_n,
-        "not launched": (
-            replace(STOPPING, state=State.FAILED, error="no uv"),
-            ["instance.failed"],
-        ),
+        "not launched": (None, ["instance.stopped"]),
         "ended": (None, ["instance.stopped"]),
     },
     "given up": {
+        "lost": lost(GIVEN_UP),
+        "down": (STOPPING, []),
+        "down m": (STOPPING, []),
         "withdrawn": (None, ["instance.stopped"]),
         "up same": REFUSED,
         "up other": _begin_n,
@@ -157,6 +171,13 @@ TABLE: dict[str, dict[str, Outcome]] = {
         "up other": _begin_n,
         "down": (None, []),
         "down m": (None, []),
+        "adopted": _adopt_n,
+    },
+    "lost": {
+        "up same": _begin_m,
+        "up other": _begin_n,
+        "down": (replace(STOPPING), _stop),
+        "down m": (replace(STOPPING), _stop),
         "adopted": _adopt_n,
     },
 }
@@ -241,6 +262,11 @@ def test_who_is_ready() -> None:
         (
             "failed",
             "m",
+            "The model m failed: no token. `sparkwell up m` tries again.",
+        ),
+        (
+            "crashed",
+            "m",
             "The model m failed: no token. "
             "`sparkwell logs m` shows why, `sparkwell up m` tries again.",
         ),
@@ -249,7 +275,7 @@ def test_who_is_ready() -> None:
 )
 def test_who_is_not_ready_is_told_what_to_do(box: str, model: str, words: str) -> None:
     with pytest.raises(NotReadyError) as caught:
-        ready_instance(BOXES[box], model)
+        ready_instance({**BOXES, "crashed": Box((replace(FAILED, record=CRASH),))}[box], model)
     assert str(caught.value) == words
 
 

@@ -36,13 +36,22 @@ class DockerAt:
     async def connect(self) -> AsyncIterator["Engine"]:
         """A client; raises DockerUnreachableError, here or at its first use."""
         try:
-            docker = Docker(self.environ.get("DOCKER_HOST") or None, timeout=ENDLESS)
+            docker = Docker(self.host, timeout=ENDLESS)
         except (AssertionError, ValueError, ImportError, OSError, DockerError) as error:
-            raise unreachable(None, str(error), installed=self.is_installed) from None
+            raise self.unreachable(None, str(error)) from None
         try:
             yield Engine(docker, self)
         finally:
             await docker.close()
+
+    @property
+    def host(self) -> str | None:
+        """DOCKER_HOST; None where it is not set."""
+        return self.environ.get("DOCKER_HOST") or None
+
+    def unreachable(self, number: int | None, said: str) -> DockerUnreachableError:
+        """The error for a Docker here that does not answer."""
+        return unreachable(number, said, installed=self.is_installed, host=self.host)
 
     @property
     def is_installed(self) -> bool:
@@ -173,7 +182,7 @@ class Engine:
     def _broken(self, error: BaseException) -> DockerUnreachableError:
         number = getattr(error, "errno", None)
         said = str(error) or type(error).__name__
-        return unreachable(number, said, installed=self._place.is_installed)
+        return self._place.unreachable(number, said)
 
 
 def _is_ending(said: str) -> bool:

@@ -65,7 +65,7 @@ async def run(
         raise
     text = said.decode("utf-8", "replace")
     if process.returncode != 0:
-        raise explain(text, doing=doing)
+        raise explain(text, doing=doing, host=environ.get("DOCKER_HOST"))
     return text
 
 

@@ -14,7 +14,7 @@ from time import time as now
 from sparkwell.core.errors import UsageError
 from sparkwell.core.launch import Endpoint, ExitRecord, LaunchSpec, Running
 from sparkwell.drivers.compose.api import DockerAt, Engine
-from sparkwell.drivers.compose.faults import DockerUnreachableError
+from sparkwell.drivers.compose.faults import DockerUnreachableError, maybe_running
 from sparkwell.drivers.compose.folder import ContainerFolder
 from sparkwell.drivers.compose.follower import follow, written
 from sparkwell.drivers.compose.frames import Position
@@ -136,7 +136,8 @@ class ComposeDriver:
     async def running(self) -> list[Running]:
         """Find all live instances; record the end of those that ended meanwhile.
 
-        Where no Docker answers nothing runs, as far as anybody can tell.
+        Where no Docker answers and all instances of this root have ended, nothing runs. Otherwise
+        nobody can tell: raises DockerUnreachableError with the models that may.
         """
         try:
             async with self._home.docker.connect() as engine:
@@ -144,7 +145,8 @@ class ComposeDriver:
                 looks = (adopt(self._home, engine, folder) for folder in self._folders())
                 found = await asyncio.gather(*looks)
         except DockerUnreachableError as error:
-            self._tell_once(error)
+            if unseen := [_model(folder) for folder in self._folders() if not folder.has_exit]:
+                raise maybe_running(error, unseen) from error
             return []
         return sorted((one for one in found if one), key=lambda one: one.started_at)
 
@@ -201,9 +203,9 @@ class ComposeDriver:
         else:
             await engine.remove(seen.id)
 
-    def _tell_once(self, what: object) -> None:
-        if str(what) not in self._told:
-            self._told.add(str(what))
+    def _tell_once(self, what: str) -> None:
+        if what not in self._told:
+            self._told.add(what)
             log.warning("%s", what)
 
     def _taken(self) -> set[int]:
@@ -230,3 +232,9 @@ class ComposeDriver:
             return []
         paths = (path for path in self._root.iterdir() if not path.name.startswith("."))
         return [folder for folder in map(ContainerFolder, sorted(paths)) if folder.exists]
+
+
+def _model(folder: ContainerFolder) -> str:
+    """What an instance serves; its id where the record is damaged."""
+    spec = folder.spec()
+    return spec.model if spec else folder.instance

@@ -1,14 +1,25 @@
 """Docker's refusals in words that say what to do next. Pure: text in, an error out."""
 
 import errno
+import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sparkwell.core.errors import ConflictError, EnvironmentFault, SparkwellError
 
 
 class DockerUnreachableError(EnvironmentFault):
-    """No Docker answers: not installed, not running, not for this user."""
+    """No Docker answers: not installed, not running, not for this user.
+
+    ``models`` are those of which nobody can tell now whether they run.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, models: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.models = models
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,24 +111,55 @@ _KNOWN = (
 )
 
 
-def explain(said: str, *, doing: str) -> SparkwellError:
-    """Turn what Docker said into an error; ``doing`` begins the message where it is not known."""
+def explain(said: str, *, doing: str, host: str | None = None) -> SparkwellError:
+    """Turn what Docker said into an error; ``doing`` begins the message where it is not known.
+
+    ``host`` is DOCKER_HOST, where that is set.
+    """
     for known in _KNOWN:
         if found := known.pattern.search(said):
+            if host and known.message == _NOT_RUNNING[0]:
+                return _silent_host(host, None)
             name = next((group for group in found.groups() if group), "")
             return known.kind(known.message.format(name), hint=known.hint.format(name))
     return EnvironmentFault(f"{doing}: {_core(said)}")
 
 
-def unreachable(number: int | None, said: str, *, installed: bool) -> DockerUnreachableError:
-    """Say why no Docker answers, given the error number of the connection, if there was one."""
+def unreachable(
+    number: int | None, said: str, *, installed: bool, host: str | None = None
+) -> DockerUnreachableError:
+    """Say why no Docker answers, given the error number of the connection, if there was one.
+
+    ``host`` is DOCKER_HOST, where that is set.
+    """
     if number in (errno.EACCES, errno.EPERM):
         message, hint = _PERMISSION
     elif number in (errno.ENOENT, None) and not installed:
         message, hint = _NOT_INSTALLED
+    elif host:
+        return _silent_host(host, number)
     else:
         message, hint = f"{_NOT_RUNNING[0][:-1]} ({said}).", _NOT_RUNNING[1]
     return DockerUnreachableError(message, hint=hint)
+
+
+def maybe_running(error: DockerUnreachableError, models: Iterable[str]) -> DockerUnreachableError:
+    """The same error, with the models that may run all the same."""
+    names = tuple(sorted(set(models)))
+    return DockerUnreachableError(
+        f"{error.message} Whether {', '.join(names)} still runs in a container cannot be told.",
+        hint=f"{error.hint or ''} Then try again.".lstrip(),
+        models=names,
+    )
+
+
+def _silent_host(host: str, number: int | None) -> DockerUnreachableError:
+    """A daemon somewhere else has its own way of being started."""
+    why = f": {os.strerror(number)}" if number and number > 0 else ""
+    return DockerUnreachableError(
+        f"Docker does not answer at {host} (DOCKER_HOST){why}.",
+        hint="Correct DOCKER_HOST, or `unset DOCKER_HOST` to go back to this machine's own Docker.",
+    )
 
 
 def no_image(image: str) -> EnvironmentFault:

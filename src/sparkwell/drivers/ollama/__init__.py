@@ -2,6 +2,6 @@
 
 from sparkwell.drivers.ollama.api import OllamaApi
 from sparkwell.drivers.ollama.driver import OllamaDriver
-from sparkwell.drivers.ollama.plan import Kept, OllamaPlan, held_bytes, plan_model
+from sparkwell.drivers.ollama.plan import Kept, OllamaPlan, plan_from_file, plan_model
 
-__all__ = ["Kept", "OllamaApi", "OllamaDriver", "OllamaPlan", "held_bytes", "plan_model"]
+__all__ = ["Kept", "OllamaApi", "OllamaDriver", "OllamaPlan", "plan_from_file", "plan_model"]

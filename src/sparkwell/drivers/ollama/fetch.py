@@ -8,11 +8,13 @@ from contextlib import aclosing
 from sparkwell.catalog.ollama import OllamaName
 from sparkwell.core.errors import EnvironmentFault
 from sparkwell.drivers.ollama.api import OllamaApi, ServerGoneError
-from sparkwell.engines.ollama import log
+from sparkwell.engines.ollama import CONTAINER, log
 from sparkwell.engines.ollama.answers import PullProgress
 from sparkwell.engines.ollama.state import key_of
 
-Serve = Callable[[], Awaitable[None]]
+OnShare = Callable[[float | None], None]
+"""Told which share of the server's image is here (0 to 1); None when unknown."""
+Serve = Callable[[OnShare], Awaitable[None]]
 """Brings the server up and returns when it runs; raises SparkwellError when it cannot."""
 Say = Callable[[str], None]
 """Takes a line of the log."""
@@ -45,7 +47,7 @@ async def ensure_server(api: OllamaApi, serve: Serve | None, say: Say) -> str:
         if serve is None:
             raise no_server(api)
         say(log.starting_server())
-        await serve()
+        await serve(_telling(say))
         version = await _opened(api)
     say(log.answers(version, api.where))
     return version
@@ -68,6 +70,20 @@ async def ensure_model(api: OllamaApi, name: OllamaName, say: Say) -> None:
     say(log.pulled(name.short, time.monotonic() - began))
 
 
+def _telling(say: Say) -> OnShare:
+    """Shares of the image as lines of the log, one a percent."""
+    last = ""
+
+    def on_share(share: float | None) -> None:
+        nonlocal last
+        line = log.fetching_image(share)
+        if line != last:
+            say(line)
+        last = line
+
+    return on_share
+
+
 async def _opened(api: OllamaApi) -> str:
     """A server that has been started listens a little later."""
     until = time.monotonic() + _PORT_OPENS_S
@@ -76,7 +92,7 @@ async def _opened(api: OllamaApi) -> str:
             raise EnvironmentFault(
                 f"Ollama's server was started, but does not answer at {api.where} after "
                 f"{_PORT_OPENS_S:.0f} s.",
-                hint="`docker logs ollama` shows why.",
+                hint=f"`docker logs {CONTAINER}` shows why.",
             )
         await asyncio.sleep(0.2)
     return version

@@ -9,7 +9,7 @@ from sparkwell.core.errors import EnvironmentFault
 from sparkwell.core.launch import LaunchSpec
 from sparkwell.drivers.ollama.api import FOREVER, NotOllamaError, OllamaApi, ServerGoneError
 from sparkwell.drivers.ollama.fetch import Say
-from sparkwell.engines.ollama import log
+from sparkwell.engines.ollama import CONTAINER, log
 from sparkwell.engines.ollama.answers import Loaded
 from sparkwell.engines.ollama.explain import ModelMissingError
 from sparkwell.engines.ollama.launch import context_of, source_of
@@ -100,5 +100,6 @@ def _still_there(spec: LaunchSpec, patience_s: float) -> EnvironmentFault:
     return EnvironmentFault(
         f"Ollama still has {source_of(spec).short} in memory {patience_s:.0f} s after it was asked "
         "to unload it: a request is running.",
-        hint="It goes when that ends. To end it now, restart the server: `docker restart ollama`.",
+        hint="It goes when that ends. To end it now, restart the server: "
+        f"`docker restart {CONTAINER}`, or as you started your own.",
     )

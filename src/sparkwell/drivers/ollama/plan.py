@@ -75,21 +75,34 @@ async def plan_model(
     return found or OllamaPlan(parsed, num_ctx, None, "unknown", wanted_ctx)
 
 
-async def held_bytes(
-    name: str, kept: Kept, *, api: OllamaApi | None = None, wanted_ctx: int | None = None
-) -> int | None:
-    """The memory that a model will hold, in bytes; None when nobody here can tell."""
-    return (await plan_model(name, kept, api=api, wanted_ctx=wanted_ctx)).held_bytes
+def plan_from_file(
+    name: str, kept: Kept, wanted_ctx: int | None = None, parallel: int = 1
+) -> OllamaPlan:
+    """The same without the server: from the model's file here, or from a size in the name.
+
+    Raises UsageError for a name or size that is none, and without a size EnvironmentFault when
+    there is no file, DocumentError for one that cannot be read.
+    """
+    parsed, given = split_size(name)
+    if given is None:
+        return _read(parsed, kept, wanted_ctx, parallel)
+    found = _from_file(parsed, kept, wanted_ctx, parallel)
+    num_ctx = found.num_ctx if found else choose_context(None, wanted_ctx)
+    return OllamaPlan(parsed, num_ctx, given, "given", wanted_ctx)
 
 
 def _from_file(
     name: OllamaName, kept: Kept, wanted: int | None, parallel: int
 ) -> OllamaPlan | None:
     try:
-        files = find_files(name, kept.environ, kept.folders)
-        described = describe_gguf(files.gguf)
+        return _read(name, kept, wanted, parallel)
     except SparkwellError:  # not here, not ours to read, an architecture that is not known
         return None
+
+
+def _read(name: OllamaName, kept: Kept, wanted: int | None, parallel: int) -> OllamaPlan:
+    files = find_files(name, kept.environ, kept.folders)
+    described = describe_gguf(files.gguf)
     num_ctx = choose_context(described.shape.max_position_embeddings, wanted)
     held = ollama(str(name), described, num_ctx, parallel).held_bytes + files.beside_bytes
     return OllamaPlan(name, num_ctx, held, "file", wanted)

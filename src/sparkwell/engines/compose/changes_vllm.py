@@ -67,14 +67,14 @@ def offline(draft: Draft, given: Circumstances) -> Draft:
     """
     if draft.recipe is None or draft.recipe.repo is None or given.checkpoint is None:
         return draft
-    mount = weights_in(given.checkpoint, draft.recipe.name).mount
+    weights = weights_in(given.checkpoint, draft.recipe.name)
     others = [each for each in draft.service.container.mounts if each.target != HUB]
-    told = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": mount.target}
+    told = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": weights.cache}
     quiet = draft.with_environment(told).with_service(host_variables={})
     return replace(
-        quiet.with_container(mounts=(mount, *others)),
+        quiet.with_container(mounts=(weights.mount, *others)),
         names=(draft.recipe.repo,),
-        flags={**draft.flags, DOWNLOAD_DIR: mount.target},
+        flags={**draft.flags, DOWNLOAD_DIR: weights.cache},
     )
 
 

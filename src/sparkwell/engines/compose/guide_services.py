@@ -12,6 +12,7 @@ from sparkwell.engines.compose.changes_vllm import OLD_TOKEN, TOKEN
 from sparkwell.engines.compose.draft import DOWNLOAD_DIR, Draft
 from sparkwell.engines.compose.service import ANY_ADDRESS, Service
 from sparkwell.engines.vllm.containers import HUB, IPC, LIMITS, PORT, PROGRAM, weights_in
+from sparkwell.engines.vllm.flags import refuse_owned
 
 FOLDER = "/opt/hf"
 RESTART = "unless-stopped"
@@ -47,9 +48,13 @@ def vllm_draft(
     folder: str = FOLDER,
     overrides: Mapping[str, FlagValue] | None = None,
 ) -> Draft:
-    """A vLLM service on an NVIDIA GPU. ``folder`` is the host's Hugging Face cache."""
+    """A vLLM service on an NVIDIA GPU. ``folder`` is the host's Hugging Face cache.
+
+    Raises UsageError for a flag that is Sparkwell's own: a token would be in the file.
+    """
     guide = recipe.guide
     own = {DOWNLOAD_DIR: HUB, **recipe.serve.flags}
+    refuse_owned({**own, **(guide.flags if guide else {})}, where=f"recipe {recipe.name}")
     revision = {"revision": recipe.revision} if recipe.revision else {}
     limited = recipe.name not in _WITHOUT_LIMITS
     container = Container(

@@ -129,9 +129,9 @@ def _named(text: str, version: str | None) -> tuple[str | None, str | None]:
 
 
 def _taken(name: str, values: list[Word]) -> list[Word]:
-    """How many of the words behind a flag are its values: none of a switch's."""
+    """How many of the words behind a flag are its values: of a switch only yes or no."""
     if _is_switch(name):
-        return []
+        return [each for each in values[:1] if each.text.lower() in ("true", "false")]
     return values if name in _SEVERAL else values[:1]
 
 

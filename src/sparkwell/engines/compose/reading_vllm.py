@@ -73,9 +73,9 @@ def read_vllm(service: ComposeService) -> VllmService | None:
     inner = _port(given.flags)
     port = next((each for each in service.ports if each.inner == inner), None)
     other_ports = [
-        Left(each.line, ("ports",), f"port {each.inner} is not the one that vLLM listens on")
+        Left(each.line, ("ports",), _why_left(each.inner, inner))
         for each in service.ports
-        if each.inner != inner
+        if each is not port
     ]
     variables, left_variables = _variables(service)
     within = (
@@ -199,3 +199,9 @@ def _variables(service: ComposeService) -> tuple[list[str], list[Left]]:
         remedy = "A recipe of your own can set it: docs/recipes.md."
         left.append(Left(service.lines[name], ("environment", name), why, remedy))
     return own, left
+
+
+def _why_left(published: int, own: int) -> str:
+    if published == own:
+        return "another port of the same server: the settings have one, gateway.port"
+    return f"port {published} is not the one that vLLM listens on"

@@ -10,10 +10,11 @@ from sparkwell.engines.ollama.launch import (
 )
 from sparkwell.engines.ollama.log import read_error, read_line
 from sparkwell.engines.ollama.names import split_size
-from sparkwell.engines.ollama.server import server_environment
+from sparkwell.engines.ollama.server import CONTAINER, server_environment
 from sparkwell.engines.ollama.state import is_ready, read_figures
 
 __all__ = [
+    "CONTAINER",
     "LONGEST_CONTEXT",
     "PORT",
     "choose_context",

@@ -8,8 +8,12 @@ from dataclasses import dataclass
 
 from sparkwell.core.errors import EnvironmentFault, SparkwellError, UnknownModelError
 from sparkwell.engines.ollama.answers import read_error
+from sparkwell.engines.ollama.server import CONTAINER
 
-LOG = "The server's own log has more: `docker logs ollama`, or `journalctl -u ollama`."
+LOG = (
+    f"The server's own log has more: `docker logs {CONTAINER}` for Sparkwell's, else "
+    "`docker logs ollama` or `journalctl -u ollama`."
+)
 
 
 class ModelMissingError(EnvironmentFault):

@@ -14,6 +14,7 @@ from sparkwell.engines.ollama.answers import Loaded
 
 Facts = tuple[tuple[str, float], ...]
 _ERROR = "error: "
+_IMAGE = "fetching the image of Ollama's server"
 
 
 def answers(version: str, where: str) -> str:
@@ -24,6 +25,11 @@ def answers(version: str, where: str) -> str:
 def starting_server() -> str:
     """Somebody else brings the server up."""
     return "starting Ollama's server"
+
+
+def fetching_image(fraction: float | None) -> str:
+    """The image of the server's container is being pulled."""
+    return _IMAGE if fraction is None else f"{_IMAGE}: {100 * fraction:.0f}%"
 
 
 def pulling(name: str, fraction: float | None, total_bytes: int) -> str:
@@ -100,6 +106,10 @@ def _says(phase: Phase, fraction: float | None = None) -> Callable[[re.Match[str
     return lambda _found: PhaseMark(phase, fraction)
 
 
+def _image(found: re.Match[str]) -> PhaseMark:
+    return PhaseMark(Phase.PULL, int(found[1]) / 100 if found[1] else None)
+
+
 def _pulling(found: re.Match[str]) -> PhaseMark:
     return PhaseMark(Phase.DOWNLOAD, int(found[1]) / 100 if found[1] else None)
 
@@ -121,6 +131,7 @@ def _loaded(found: re.Match[str]) -> PhaseMark:
 
 _MARKS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], PhaseMark]], ...] = (
     (re.compile(r"starting Ollama's server$"), _says(Phase.PULL)),
+    (re.compile(rf"{_IMAGE}(?:: (\d{{1,3}})%)?$"), _image),
     (re.compile(r"pulling \S+(?:: (\d{1,3})% of .*)?$"), _pulling),
     (re.compile(r"pulled \S+ in (\d+\.\d) s$"), _pulled),
     (re.compile(r"loading \S+ with a context of \d+ tokens$"), _says(Phase.WEIGHTS, 0.0)),

@@ -5,6 +5,8 @@ Variables and defaults as in Ollama's FAQ (docs/faq.mdx) and docs/context-length
 
 from sparkwell.engines.ollama.launch import LONGEST_CONTEXT, PORT
 
+CONTAINER = "sparkwell-ollama"
+"""The name of the container that Sparkwell makes; one of the user's own is `ollama` mostly."""
 KEEP_ALIVE = "30m"
 """How long a model stays that somebody loads by hand; the guide's figure, Ollama's own is 5m."""
 MOST_LOADED = 16

@@ -49,10 +49,14 @@ class ContainerRequest:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Where weights lie in a container: vLLM's model argument, and the mount that it needs."""
+    """Where weights lie in a container: vLLM's model argument, and the mount that it needs.
+
+    ``cache`` is the folder there that is to be taken for the Hub's cache.
+    """
 
     model: str
     mount: Mount
+    cache: str
 
 
 def container_spec(request: ContainerRequest) -> LaunchSpec:
@@ -78,17 +82,18 @@ def container_spec(request: ContainerRequest) -> LaunchSpec:
 def weights_in(checkpoint: str, name: str) -> Weights:
     """How a checkpoint's folder is reached in a container.
 
-    Of a Hugging Face cache the folder with ``models--*`` is mounted, in either layout, because
-    the files of a snapshot are links into it. Any other folder is mounted as ``/models/NAME``.
+    Of a Hugging Face cache the repository's ``models--*`` is mounted, in either layout, because
+    the files of a snapshot are links within it; not the cache, where a saved token may lie. Any
+    other folder is mounted as ``/models/NAME``.
     """
     path = PurePosixPath(checkpoint)
     found = next((part for part in path.parents if part.name.startswith("models--")), None)
     if found is None:
         inside = f"{MODELS}/{name}"
-        return Weights(inside, Mount(str(path), inside, read_only=True))
-    cache = found.parent
-    target = f"{HUB}/hub" if cache.name == "hub" else HUB
-    return Weights(f"{target}/{path.relative_to(cache)}", Mount(str(cache), target, read_only=True))
+        return Weights(inside, Mount(str(path), inside, read_only=True), cache=inside)
+    cache = f"{HUB}/hub" if found.parent.name == "hub" else HUB
+    mount = Mount(str(found), f"{cache}/{found.name}", read_only=True)
+    return Weights(f"{cache}/{path.relative_to(found.parent)}", mount, cache)
 
 
 def container_environment(recipe: Recipe, device: str) -> dict[str, str]:

@@ -82,6 +82,7 @@ OWNED: Mapping[str, str] = {
     "port": "the engine listens where only the gateway reaches it; the gateway's port is --port",
     "uds": "the driver chooses the engine's socket",
     "api_key": "only the gateway talks to the engine",
+    "hf_token": "the token is read from HF_TOKEN, .env or `hf auth login`",
     "root_path": "paths are the gateway's",
     "config": "a file of flags would go past these checks; sparkwell.yaml takes flags one by one",
     "headless": "an engine without an HTTP server cannot be asked by the gateway",

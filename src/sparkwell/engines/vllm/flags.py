@@ -33,6 +33,7 @@ __all__ = [
     "known_names",
     "near_names",
     "parse_flag",
+    "refuse_owned",
 ]
 
 
@@ -77,10 +78,17 @@ def check_flags(
         raise UsageError(f"{prefix}{error.message}", hint=error.hint) from None
 
 
+def refuse_owned(names: Iterable[str], where: str = "") -> None:
+    """Raise UsageError for a flag that is Sparkwell's own; ``where`` begins its message."""
+    for name in names:
+        if name in OWNED:
+            prefix = f"{where}: " if where else ""
+            raise UsageError(f"{prefix}The flag {name} cannot be set: {OWNED[name]}.")
+
+
 def check_flag(name: str, value: FlagValue, version: str | None = None) -> FlagValue:
     """The value as vLLM takes it; raises UsageError when the flag or the value is wrong."""
-    if name in OWNED:
-        raise UsageError(f"The flag {name} cannot be set: {OWNED[name]}.")
+    refuse_owned([name])
     if version is None and name not in known_names():
         raise _unknown(name, None)
     if version is not None and exists(name, version) is False:

@@ -127,7 +127,7 @@ class Daemon:
         The control socket last: an `up` must find what an earlier daemon left running.
         """
         settings = self._settings.gateway
-        gateway = Gateway(host, settings.max_body_mb * 10**6).application()
+        gateway = Gateway(host.served, settings.max_body_mb * 10**6).application()
         # Cancelling the handler of a client that went away is what stops the engine's work.
         public = web.AppRunner(
             gateway,

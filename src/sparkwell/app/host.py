@@ -1,6 +1,5 @@
-"""The daemon's two faces: a Backend for the gateway, a Control for the admin API."""
+"""What the admin API asks of a running daemon: start, stop, tell."""
 
-import json
 import logging
 import os
 import time
@@ -12,35 +11,26 @@ import sparkwell
 from sparkwell.admin import API_VERSION
 from sparkwell.admin.api import UpBody
 from sparkwell.app.admission import admitted, own_wishes, refuse_other_wish
+from sparkwell.app.backend import ServedModels
 from sparkwell.app.describing import Describer, flags_of, held_bytes, label
-from sparkwell.app.served import Served, lost, of_recipe
+from sparkwell.app.seen import Seen
+from sparkwell.app.served import Served
 from sparkwell.app.service import ModelService
 from sparkwell.app.starter import DRIVER, FORCE, IMAGE, PROFILE, Start, Starter
 from sparkwell.app.surroundings import seal
-from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import (
     ConflictError,
     EnvironmentFault,
-    UnknownModelError,
     UsageError,
 )
 from sparkwell.core.events import Event
 from sparkwell.core.launch import LaunchSpec
 from sparkwell.core.protocols import Driver
-from sparkwell.gateway.backend import Model
-from sparkwell.supervisor.actor import Lease, Supervisor
+from sparkwell.supervisor.actor import Supervisor
 from sparkwell.supervisor.box import State
 from sparkwell.supervisor.journal import Journal
 
 logger = logging.getLogger(__name__)
-
-_HEALTH_STATES = {
-    State.READY: "ready",
-    State.STARTING: "loading",
-    State.STOPPING: "switching",
-    State.FAILED: "idle",
-}
-"""What /health says of a state; of several instances the first here speaks for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +50,7 @@ class About:
 
 
 class Host:
-    """Everything that somebody may ask of a running daemon."""
+    """The control of a running daemon: the admin API's Control."""
 
     def __init__(
         self,
@@ -79,59 +69,11 @@ class Host:
         self._driver = driver
         self._supervisor = supervisor
         self._journal = journal
+        self._seen = Seen(models, supervisor)
+        self.served = ServedModels(self._seen)
         self._describer = describer
         self._end = end
         self._sealed = seal(models.environ)
-
-    # ── for the gateway ─────────────────────────────────────────────────────────────────────
-
-    def resolve(self, name: str) -> Model:
-        """The model that a client means; raises UnknownModelError.
-
-        Of Ollama's models only those that run or that the settings name: else anybody who may
-        ask for a model could make this machine download any.
-        """
-        served = self._served(name)
-        if served.ollama and not self._is_ours(served):
-            raise UnknownModelError(
-                f"There is no model {served.name!r}.",
-                hint=f"`sparkwell up {served.name}` serves it.",
-            )
-        return self._model(served)
-
-    def listed(self) -> list[Model]:
-        """Models that can be started without a download, what the settings name, what is loaded."""
-        running = [self._served(each.model) for each in self._supervisor.instances]
-        settings = self._models.settings
-        named = [self._served(name) for name in (*settings.models, *settings.start)]
-        here = [
-            of_recipe(recipe)
-            for recipe in self._models.catalog
-            if self._models.availability(recipe).startable
-        ]
-        others = [each for each in named if each.ollama]
-        shown = dict.fromkeys((*here, *running, *others))
-        return [self._model(each) for each in sorted(shown, key=_order)]
-
-    def ensure_ready(self, model: str) -> Lease:
-        """A lease on an engine that serves the model; raises NotReadyError."""
-        return self._supervisor.ensure_ready(model)
-
-    def health(self) -> tuple[bool, Mapping[str, object]]:
-        """Whether requests can be served: not when engines have failed and none is left."""
-        order = list(_HEALTH_STATES)
-        instances = sorted(self._supervisor.instances, key=lambda each: order.index(each.state))
-        if not instances:
-            return True, {"state": "idle", "model": None, "models": {}}
-        speaker = instances[0]
-        state: dict[str, object] = {
-            "state": _HEALTH_STATES[speaker.state],
-            "model": speaker.model,
-            "models": {each.model: each.state.value for each in instances},
-        }
-        if speaker.state is State.FAILED:
-            return False, {**state, "error": speaker.error}
-        return True, state
 
     # ── for the control API ─────────────────────────────────────────────────────────────────
 
@@ -167,7 +109,7 @@ class Host:
         wishes = own_wishes(wanted, models)
         new = {each: wish for each, wish in wishes.items() if not self._runs(each)}
         for each in (each for each in models if each not in new):
-            refuse_other_wish(self._models, each, self._spec_of(each), wishes[each])
+            refuse_other_wish(self._models, each, self._seen.spec(each), wishes[each])
         self._refuse_who_is_stopping(new)
         starts = await admitted(self._starter, new, self._held())
         self._prune()
@@ -178,7 +120,7 @@ class Host:
         """End the model, or whatever runs. Raises EnvironmentFault when that cannot be seen to."""
         name = None
         if model is not None:
-            name = self._served(model).name
+            name = self._seen.served(model).name
             if self._supervisor.of(name) is None:
                 raise UsageError(f"{name} does not run.", hint="`sparkwell ps` shows what does.")
         stopped = await self._supervisor.down(name)
@@ -189,7 +131,7 @@ class Host:
 
     async def restart(self, model: str | None) -> Mapping[str, Any]:
         """End what runs and serve it again with the same flags."""
-        served = self._served(model) if model else self._only_one()
+        served = self._seen.served(model) if model else self._only_one()
         wanted = self._asked_for(served)
         # Looked at before what runs is stopped: else nothing would run in the end.
         beside = {name: size for name, size in self._held().items() if name != served.name}
@@ -219,15 +161,6 @@ class Host:
             )
         return list(dict.fromkeys(self._models.served(name) for name in named))
 
-    def _served(self, name: str) -> Served:
-        """The model that a name means; one that runs may be missing from the catalog."""
-        try:
-            return self._models.served(name)
-        except UnknownModelError:
-            if self._supervisor.of(name) is None:
-                raise
-            return lost(name)
-
     def _begin(self, served: Served, start: Start | None) -> Mapping[str, Any]:
         """Begin to serve one model; what runs already goes on."""
 
@@ -240,12 +173,6 @@ class Host:
         instance = self._supervisor.up(served.name, prepare, start.provide if start else None)
         new = before is None or before.id != instance
         return {"instance": instance, "model": served.name, "new": new}
-
-    def _is_ours(self, served: Served) -> bool:
-        """Whether a model runs here, or the settings name it."""
-        settings = self._models.settings
-        named = [self._models.served(name) for name in (*settings.models, *settings.start)]
-        return self._supervisor.of(served.name) is not None or served in named
 
     def _runs(self, served: Served) -> bool:
         instance = self._supervisor.of(served.name)
@@ -277,38 +204,11 @@ class Host:
         ]
         return {each.model: held_bytes(self._supervisor.spec(each.id)) for each in holding}
 
-    def _model(self, served: Served) -> Model:
-        flags = self._flags_in_force(served)
-        limit = served.recipe.architecture.max_position_embeddings if served.recipe else None
-        context = flags.get("max_model_len", flags.get("num_ctx", limit))
-        known = int(context) if isinstance(context, int) and context > 0 else None
-        instance, spec = self._supervisor.of(served.name), self._spec_of(served)
-        return Model(
-            name=served.name,
-            aliases=served.aliases,
-            state=instance.state.value if instance else "stopped",
-            context=known,
-            engine_name=spec.served_model if spec else None,
-            has_metrics=served.ollama is None,
-        )
-
-    def _flags_in_force(self, served: Served) -> Mapping[str, FlagValue]:
-        """Those of the running engine; for other models those that it would start with."""
-        spec = self._spec_of(served)
-        if spec and "flags" in spec.labels:
-            running: dict[str, FlagValue] = json.loads(spec.labels["flags"])
-            return running
-        return self._models.flags(served.recipe) if served.recipe else {}
-
-    def _spec_of(self, served: Served) -> LaunchSpec | None:
-        instance = self._supervisor.of(served.name)
-        return self._supervisor.spec(instance.id) if instance else None
-
     def _only_one(self) -> Served:
         instances = self._supervisor.instances
         live = [each for each in instances if each.holds_the_machine] or list(instances)
         if len(live) == 1:
-            return self._served(live[0].model)
+            return self._seen.served(live[0].model)
         if not live:
             raise UsageError("No model runs.", hint="Start one with `sparkwell up MODEL`.")
         names = ", ".join(each.model for each in live)
@@ -316,7 +216,7 @@ class Host:
 
     def _asked_for(self, served: Served) -> UpBody:
         """What `up` was given for the running instance."""
-        spec = self._spec_of(served)
+        spec = self._seen.spec(served)
         return UpBody(
             models=(served.name,),
             flags=tuple(flags_of(spec)),
@@ -332,8 +232,3 @@ class Host:
             self._driver.prune(self._models.settings.engines.keep_logs)
         except OSError as error:
             logger.warning("Old logs cannot be removed: %s", error)
-
-
-def _order(served: Served) -> tuple[bool, str]:
-    """Models of the catalog first, by name."""
-    return served.recipe is None, served.name

@@ -118,7 +118,7 @@ class Bench:
     async def ready(self, *flags: str, model: str = "demo-qwen3") -> str:
         instance = await self.starting(*flags, model=model)
         GATES[instance].set()
-        await until(lambda: self.host.resolve(model).state == "ready")
+        await until(lambda: self.host.served.resolve(model).state == "ready")
         return instance
 
     def argv(self, instance: str) -> tuple[str, ...]:
@@ -160,7 +160,7 @@ def test_the_url_is_one_that_works_here(host: str, url: str) -> None:
 
 async def test_health_through_a_life(bench: Bench) -> None:
     def health() -> tuple[bool, object, object]:
-        able, state = bench.host.health()
+        able, state = bench.host.served.health()
         return able, state["state"], state["model"]
 
     assert health() == (True, "idle", None)
@@ -170,25 +170,25 @@ async def test_health_through_a_life(bench: Bench) -> None:
     await until(lambda: health() == (True, "ready", "demo-qwen3"))
     await bench.driver.end(instance, code=1)
     await until(lambda: health() == (False, "idle", "demo-qwen3"))
-    assert "ended by itself while serving" in str(bench.host.health()[1]["error"])
+    assert "ended by itself while serving" in str(bench.host.served.health()[1]["error"])
 
 
 async def test_health_while_stopping(bench: Bench) -> None:
     await bench.ready()
     bench.driver.stop_gate.clear()
     down = asyncio.create_task(bench.host.down(None))
-    await until(lambda: bench.host.health()[1]["state"] == "switching")
+    await until(lambda: bench.host.served.health()[1]["state"] == "switching")
     bench.driver.stop_gate.set()
     assert await down == {"stopped": ["demo-qwen3"]}
 
 
 async def test_models_know_their_state_and_context(bench: Bench) -> None:
-    assert [model.name for model in bench.host.listed()] == ["demo-llama", "demo-qwen3"]
+    assert [model.name for model in bench.host.served.listed()] == ["demo-llama", "demo-qwen3"]
     await bench.starting("max_model_len=512")
-    model = bench.host.resolve("DEMO-qwen3")
+    model = bench.host.served.resolve("DEMO-qwen3")
     assert (model.name, model.state, model.context) == ("demo-qwen3", "starting", 512)
     with pytest.raises(UnknownModelError, match="There is no model 'gpt'"):
-        bench.host.resolve("gpt")
+        bench.host.served.resolve("gpt")
 
 
 async def test_version_and_status_of_an_idle_daemon(bench: Bench) -> None:
@@ -227,7 +227,7 @@ async def test_status_of_a_crash_shows_the_last_lines(bench: Bench) -> None:
     instance = await bench.ready()
     await bench.driver.say(instance, "boom")
     await bench.driver.end(instance, code=1)
-    await until(lambda: not bench.host.health()[0])
+    await until(lambda: not bench.host.served.health()[0])
     [shown] = bench.host.status()["instances"]
     assert (shown["state"], shown["last_lines"]) == ("failed", ["boom"])
 
@@ -257,11 +257,11 @@ async def test_several_models_are_served_at_once(bench: Bench) -> None:
     await bench.ready(model="demo-llama")
     status = bench.host.status()
     assert [each["model"] for each in status["instances"]] == ["demo-qwen3", "demo-llama"]
-    able, state = bench.host.health()
+    able, state = bench.host.served.health()
     assert (able, state["state"]) == (True, "ready")
     assert state["models"] == {"demo-qwen3": "ready", "demo-llama": "ready"}
     assert await bench.host.down("demo-qwen3") == {"stopped": ["demo-qwen3"]}
-    assert bench.host.resolve("demo-llama").state == "ready"
+    assert bench.host.served.resolve("demo-llama").state == "ready"
 
 
 async def test_all_that_the_settings_name_is_started_one_by_one(bench: Bench) -> None:
@@ -289,7 +289,7 @@ async def test_what_runs_beside_counts(bench: Bench, monkeypatch: pytest.MonkeyP
 
 async def test_a_model_of_ollama_is_not_everybodys_to_ask_for(bench: Bench) -> None:
     with pytest.raises(UnknownModelError, match=r"ollama/llama3\.2") as caught:
-        bench.host.resolve("ollama/llama3.2")
+        bench.host.served.resolve("ollama/llama3.2")
     assert "`sparkwell up ollama/llama3.2`" in str(caught.value.hint)
 
 

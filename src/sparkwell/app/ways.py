@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from sparkwell.app.config import ModelSettings, Settings
+from sparkwell.app.settings_forms import is_image
 from sparkwell.catalog import Recipe
-from sparkwell.core.errors import EnvironmentFault
+from sparkwell.core.errors import EnvironmentFault, UsageError
 from sparkwell.drivers.environments import Installed
 from sparkwell.engines.environments import environment
 from sparkwell.engines.vllm.image_rules import ImageChoice, choose_image
@@ -54,8 +55,11 @@ class Ways:
     def way(self, recipe: Recipe, driver: str | None = None, image: str | None = None) -> Way:
         """The way that was asked for; else an installed environment, else a container.
 
-        Raises EnvironmentFault when what it needs is not on this machine.
+        Raises EnvironmentFault when what it needs is not on this machine, UsageError for an image
+        that cannot be the name of one.
         """
+        if image is not None:
+            check_image_name(image)
         wanted = driver or ("compose" if image else self._wanted(recipe))
         installed = self.find(recipe.serve.environment)
         if wanted == "process" or (wanted == "auto" and installed):
@@ -83,6 +87,15 @@ class Ways:
 
     def _has_docker(self) -> bool:
         return shutil.which("docker", path=self.environ.get("PATH", "")) is not None
+
+
+def check_image_name(image: str) -> None:
+    """Raise UsageError for what Docker would not take for an image, or take for an option."""
+    if not is_image(image):
+        raise UsageError(
+            f"{image!r} is not the name of a container image.",
+            hint="Write it as [REGISTRY/]NAME[:TAG] or NAME@sha256:DIGEST.",
+        )
 
 
 def _process(recipe: Recipe, installed: Installed | None) -> Way:

@@ -70,6 +70,7 @@ def compose(
     from sparkwell.app.composing import Composing
     from sparkwell.app.composing_wish import LOOPBACK, ComposeWish, check_address
     from sparkwell.app.planning import parse_flags
+    from sparkwell.app.ways import check_image_name
     from sparkwell.drivers.image_digests import local_digest
     from sparkwell.engines.compose.corrections import CHANGES, check_names
 
@@ -78,6 +79,8 @@ def compose(
             "--exact prints the guides' own files: it takes neither --without nor --profile.",
             hint="Leave --exact out to choose.",
         )
+    if image is not None:
+        check_image_name(image)
     wish = ComposeWish(
         models=models,
         hardware=hardware,

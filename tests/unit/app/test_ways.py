@@ -8,7 +8,7 @@ import pytest
 from sparkwell.app.config import ContainerSettings, EngineSettings, ModelSettings, Settings
 from sparkwell.app.ways import Ways
 from sparkwell.catalog import load_catalog
-from sparkwell.core.errors import EnvironmentFault
+from sparkwell.core.errors import EnvironmentFault, UsageError
 from sparkwell.drivers.environments import Installed
 from sparkwell.hardware.description import find_machine
 from sparkwell.hardware.machine import Machine
@@ -113,3 +113,9 @@ def test_an_image_whose_version_nobody_knows_is_taken_for_our_own_build(
     docker: dict[str, str],
 ) -> None:
     assert ways(Settings(), nothing, docker).way(QWEN, image="mine:latest").version == "0.25.0"
+
+
+@pytest.mark.parametrize("image", ["", "bad image", "--privileged", "A/B", "x" * 600])
+def test_what_cannot_be_an_image_is_refused(docker: dict[str, str], image: str) -> None:
+    with pytest.raises(UsageError, match="is not the name of a container image"):
+        ways(Settings(), nothing, docker).way(QWEN, image=image)

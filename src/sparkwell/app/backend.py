@@ -8,8 +8,8 @@ from sparkwell.app.served import Served, of_recipe
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import UnknownModelError
 from sparkwell.gateway.backend import Model
-from sparkwell.supervisor.actor import Lease
 from sparkwell.supervisor.box import State
+from sparkwell.supervisor.leases import Lease
 
 _HEALTH_STATES = {
     State.READY: "ready",

@@ -3,17 +3,17 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
 from sparkwell.core.errors import ConflictError
-from sparkwell.core.launch import Endpoint, LaunchSpec, Running
+from sparkwell.core.launch import LaunchSpec, Running
 from sparkwell.core.phases import Phase, PhaseMark
 from sparkwell.core.protocols import Driver
 from sparkwell.supervisor import messages
 from sparkwell.supervisor.box import Box, Instance, State
 from sparkwell.supervisor.journal import Journal
+from sparkwell.supervisor.leases import Lease, Leases
 from sparkwell.supervisor.machine import ready_instance, step
 from sparkwell.supervisor.start import OnMark, StartWatch, Timeline
 from sparkwell.supervisor.telling import facts, ids, words
@@ -33,16 +33,6 @@ Measured = Callable[[LaunchSpec, Mapping[str, float]], Awaitable[None]]
 
 async def _forget(_spec: LaunchSpec, _facts: Mapping[str, float]) -> None:
     """Nobody wants to know."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """The right to use a ready engine until ``release`` is called, once."""
-
-    instance: str
-    model: str
-    endpoint: Endpoint
-    release: Callable[[], None]
 
 
 class Supervisor:
@@ -73,7 +63,7 @@ class Supervisor:
         self._box = Box()
         self._specs: dict[str, LaunchSpec] = {}
         self._timelines: dict[str, Timeline] = {}
-        self._leases: dict[str, int] = {}
+        self._leases = Leases()
         self._provide: dict[str, Provide] = {}
         self._preparing: dict[str, asyncio.Task[LaunchSpec]] = {}
         self._launching: dict[str, asyncio.Event] = {}
@@ -104,11 +94,11 @@ class Supervisor:
     @property
     def requests_running(self) -> int:
         """Leases that are out now."""
-        return sum(self._leases.values())
+        return self._leases.total
 
     def leases(self, instance: str) -> int:
         """Leases on one instance that are out now."""
-        return self._leases.get(instance, 0)
+        return self._leases.on(instance)
 
     # ── what others may ask for ─────────────────────────────────────────────────────────────
 
@@ -154,14 +144,7 @@ class Supervisor:
         Raises NotReadyError that says what to do.
         """
         instance = ready_instance(self._box, model)
-        self._leases[instance.id] = self._leases.get(instance.id, 0) + 1
-        endpoint = self._specs[instance.id].endpoint
-        return Lease(instance.id, model, endpoint, partial(self._release, instance.id))
-
-    def _release(self, instance: str) -> None:
-        self._leases[instance] -= 1
-        if self._leases[instance] == 0:
-            del self._leases[instance]
+        return self._leases.give(instance.id, model, self._specs[instance.id].endpoint)
 
     async def settled(self, instance: str) -> Instance | None:
         """Wait until a start has ended one way or the other; None when it was stopped."""
@@ -385,7 +368,8 @@ class Supervisor:
 
     def _forget_the_gone(self) -> None:
         """What was kept for instances that the box no longer knows."""
-        known = {*ids(self._box.instances), *self._launching, *self._preparing, *self._leases}
+        known = {*ids(self._box.instances), *self._launching, *self._preparing}
+        known |= {*self._leases.instances}
         for kept in (self._specs, self._timelines, self._provide):
             for instance in [each for each in kept if each not in known]:
                 del kept[instance]

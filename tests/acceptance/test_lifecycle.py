@@ -412,3 +412,15 @@ def test_a_daemon_that_failed_with_other_variables_is_not_asked_again(
     said = home.run("up", "demo-qwen3").stderr
     assert "was started with another value of HF_TOKEN, and keeps it" in said
     assert "third" not in said
+
+
+def test_ps_tells_what_a_dead_daemon_left_running(home: Home) -> None:
+    home.ok("up", "demo-qwen3")
+    psutil.Process(home.daemon_pid()).kill()
+    wait_for(lambda: home.run("ps").returncode == 2)
+    for command_name in ("ps", "status"):
+        said = home.run(command_name).stderr
+        assert "what an earlier one started is: demo-qwen3" in said
+        assert "`sparkwell down` ends it" in said
+    home.ok("down")
+    assert "what an earlier one" not in home.run("ps").stderr

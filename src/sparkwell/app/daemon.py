@@ -7,7 +7,7 @@ import re
 import secrets
 import signal
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
@@ -29,6 +29,7 @@ from sparkwell.app.starter import Starter
 from sparkwell.catalog import Catalog
 from sparkwell.core.launch import LaunchSpec
 from sparkwell.drivers.ollama.plan import Kept
+from sparkwell.drivers.routing import RoutingDriver
 from sparkwell.gateway.app import Gateway
 from sparkwell.store import History, Starts, open_database
 from sparkwell.supervisor.actor import Supervisor
@@ -36,6 +37,7 @@ from sparkwell.supervisor.journal import Journal
 from sparkwell.supervisor.start import StartWatch, Timeline
 
 logger = logging.getLogger(__name__)
+LOOK_AGAIN_S = 5.0
 
 
 class Daemon:
@@ -73,9 +75,11 @@ class Daemon:
         about = About(gateway.host, gateway.port, self._detached, time.time())
         # Signals first, so that they are heard to the very end, while connections close too.
         self._on_signals(stack)
-        supervisor, host, starter = self._build(stack, about)
+        supervisor, host, starter, drivers = self._build(stack, about)
         stack.push_async_callback(supervisor.close)
         await stack.enter_async_context(self._listening(host, supervisor))
+        looking = asyncio.create_task(look_again(supervisor.adopt, drivers.every))
+        stack.callback(looking.cancel)
         logger.info("Ready on %s", about.url, extra={"action": "daemon.ready"})
         await self._ended.wait()
         supervisor.refuse_more()
@@ -83,7 +87,9 @@ class Daemon:
             await supervisor.down()
             await starter.ollama.tidy([])
 
-    def _build(self, stack: AsyncExitStack, about: About) -> tuple[Supervisor, Host, Starter]:
+    def _build(
+        self, stack: AsyncExitStack, about: About
+    ) -> tuple[Supervisor, Host, Starter, Drivers]:
         database = stack.enter_context(contextlib.closing(open_database(self._paths.store)))
         history, journal = History(database), Journal(time.time)
         models = ModelService(self._paths, self._settings, self._catalog)
@@ -118,7 +124,7 @@ class Daemon:
             Describer(models, drivers.every, supervisor, history),
             self._end,
         )
-        return supervisor, host, starter
+        return supervisor, host, starter, drivers
 
     @asynccontextmanager
     async def _listening(self, host: Host, supervisor: Supervisor) -> AsyncIterator[None]:
@@ -166,6 +172,17 @@ class Daemon:
         words = "stopping the engines" if stop_engines else "leaving the engines running"
         logger.info("Ending, %s", words, extra={"action": "daemon.ending"})
         self._end(stop_engines)
+
+
+async def look_again(adopt: Callable[[], Awaitable[None]], every: RoutingDriver) -> None:
+    """Where Docker was away when the daemon began, its containers are taken over later."""
+    _, faults = await every.look()
+    if not faults:
+        return
+    while faults:
+        await asyncio.sleep(LOOK_AGAIN_S)
+        _, faults = await every.look()
+    await adopt()
 
 
 def make_starter(models: ModelService, drivers: Drivers, paths: Paths) -> Starter:

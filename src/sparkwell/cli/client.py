@@ -98,6 +98,21 @@ def no_daemon() -> NoDaemonError:
     )
 
 
+async def no_daemon_here(context: Context) -> NoDaemonError:
+    """The error for a command that needs a daemon, with what an earlier one left running."""
+    from sparkwell.app.drivers import make_drivers
+
+    drivers = make_drivers(context.paths, context.settings, context.environ)
+    found, _ = await drivers.every.look()
+    if not found:
+        return no_daemon()
+    models = ", ".join(running.spec.model for running in found)
+    return NoDaemonError(
+        f"No daemon is running, but what an earlier one started is: {models}.",
+        hint="`sparkwell serve` or `sparkwell up` takes it over, `sparkwell down` ends it.",
+    )
+
+
 def _unreachable(error: aiohttp.ClientConnectorError, socket: str) -> EnvironmentFault:
     return _not_ours(socket) if isinstance(error.os_error, PermissionError) else no_daemon()
 

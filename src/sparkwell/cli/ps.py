@@ -4,7 +4,7 @@ import json
 
 import click
 
-from sparkwell.cli.client import AdminClient, Json, run
+from sparkwell.cli.client import AdminClient, Json, NoDaemonError, no_daemon_here, run
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.cli.table import table
 from sparkwell.core.units import GIB, duration
@@ -26,9 +26,11 @@ def ps(context: Context, as_json: bool) -> None:
 
 
 async def _instances(context: Context) -> list[Json]:
-    async with AdminClient(context.paths) as client:
-        status = await client.get("status")
-    return list(status["instances"])
+    try:
+        async with AdminClient(context.paths) as client:
+            return list((await client.get("status"))["instances"])
+    except NoDaemonError:
+        raise await no_daemon_here(context) from None
 
 
 def _row(entry: Json) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from sparkwell.cli.client import AdminClient, Json, run
+from sparkwell.cli.client import AdminClient, Json, NoDaemonError, no_daemon_here, run
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.core.units import duration
 
@@ -19,8 +19,11 @@ def status(context: Context, as_json: bool) -> None:
 
 
 async def _status(context: Context) -> Json:
-    async with AdminClient(context.paths) as client:
-        return await client.get("status")
+    try:
+        async with AdminClient(context.paths) as client:
+            return await client.get("status")
+    except NoDaemonError:
+        raise await no_daemon_here(context) from None
 
 
 def _text(current: Json) -> str:

@@ -11,14 +11,17 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from sparkwell.app import daemon as daemon_module
 from sparkwell.app.config import GatewaySettings, Settings
 from sparkwell.app.daemon import Daemon, new_id
 from sparkwell.app.lock import held
 from sparkwell.app.ollama_server import OllamaServer
 from sparkwell.app.paths import Paths, find_paths
 from sparkwell.catalog import load_catalog
-from sparkwell.core.errors import ConflictError, EnvironmentFault
+from sparkwell.core.errors import ConflictError, EnvironmentFault, SparkwellError
+from sparkwell.core.launch import Running
 from sparkwell.doctor.ports import Holder, holder
+from sparkwell.drivers.routing import RoutingDriver
 from sparkwell.supervisor.actor import Supervisor
 
 
@@ -189,3 +192,31 @@ async def answers(control: aiohttp.ClientSession) -> bool:
             return response.status == 200
     except aiohttp.ClientError:
         return False
+
+
+class Shaky(RoutingDriver):
+    """A driver that cannot tell what runs for the first few times."""
+
+    def __init__(self, silent: int) -> None:
+        super().__init__({})
+        self.silent = silent
+        self.looks = 0
+
+    async def look(self) -> tuple[list[Running], list[SparkwellError]]:
+        self.looks += 1
+        return [], [EnvironmentFault("no Docker")] if self.looks <= self.silent else []
+
+
+@pytest.mark.parametrize(("silent", "adopted"), [(0, 0), (1, 1), (3, 1)])
+async def test_what_could_not_be_looked_at_is_taken_over_later(
+    silent: int, adopted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(daemon_module, "LOOK_AGAIN_S", 0.0)
+    times: list[int] = []
+
+    async def adopt() -> None:
+        times.append(1)
+
+    every = Shaky(silent)
+    await daemon_module.look_again(adopt, every)
+    assert (len(times), every.looks) == (adopted, silent + 1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sparkwell.core.errors import ConflictError, SparkwellError, UsageError
 from sparkwell.core.launch import Endpoint, ExitRecord, LaunchSpec, Running
+from sparkwell.drivers.ended import latest_first, surplus
 
 
 @dataclass(slots=True)
@@ -130,19 +131,13 @@ class MemoryDriver:
 
     def ended(self) -> list[tuple[LaunchSpec, ExitRecord]]:
         """Runs that have ended, the latest end first."""
-        pairs = [(run.running.spec, run.record) for run in self._runs.values()]
-        known = [(spec, record) for spec, record in pairs if record]
-        return sorted(known, key=lambda pair: pair[1].ended_at, reverse=True)
+        return latest_first((run.running.spec, run.record) for run in self._runs.values())
 
     def prune(self, keep_per_model: int) -> list[str]:
         """Forget ended runs but the latest few of each model."""
-        kept: dict[str, int] = {}
-        gone = []
-        for spec, _ in self.ended():
-            kept[spec.model] = kept.get(spec.model, 0) + 1
-            if kept[spec.model] > keep_per_model:
-                del self._runs[spec.instance]
-                gone.append(spec.instance)
+        gone = list(surplus(self.ended(), keep_per_model))
+        for instance in gone:
+            del self._runs[instance]
         return gone
 
     # ── helpers ─────────────────────────────────────────────────────────────────────────────

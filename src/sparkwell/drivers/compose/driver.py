@@ -23,6 +23,7 @@ from sparkwell.drivers.compose.ports import choose, is_free
 from sparkwell.drivers.compose.rendering import render
 from sparkwell.drivers.compose.seen import Seen
 from sparkwell.drivers.compose.starting import bring_up, clear_the_way
+from sparkwell.drivers.ended import latest_first, surplus
 from sparkwell.drivers.process.folder import check_instance
 
 FIRST_PORT = 18_000
@@ -163,22 +164,14 @@ class ComposeDriver:
 
         What ended while nobody looked is among them after the next `running`.
         """
-        both = ((folder.spec(), folder.exit()) for folder in self._folders())
-        known = [(spec, record) for spec, record in both if spec and record]
-        return sorted(known, key=lambda pair: pair[1].ended_at, reverse=True)
+        return latest_first((folder.spec(), folder.exit()) for folder in self._folders())
 
     def prune(self, keep_per_model: int) -> list[str]:
         """Remove the folders of ended instances but the latest few of each model.
 
         Returns the instance ids that are gone, their logs with them.
         """
-        kept: dict[str, int] = {}
-        gone = []
-        for spec, _ in self.ended():
-            kept[spec.model] = kept.get(spec.model, 0) + 1
-            if kept[spec.model] > keep_per_model and self._remove(spec.instance):
-                gone.append(spec.instance)
-        return gone
+        return [each for each in surplus(self.ended(), keep_per_model) if self._remove(each)]
 
     def _remove(self, instance: str) -> bool:
         folder = self._folder(instance)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from sparkwell.core.errors import UsageError
 from sparkwell.core.launch import ExitRecord, LaunchSpec
+from sparkwell.drivers.ended import latest_first, surplus
 from sparkwell.drivers.ollama.folder import OllamaFolder
 from sparkwell.drivers.process.folder import check_instance
 
@@ -34,17 +35,11 @@ class OllamaFolders:
 
     def ended(self) -> list[tuple[LaunchSpec, ExitRecord]]:
         """The ended instances, the latest end first."""
-        both = ((folder.spec(), folder.exit()) for folder in self.every())
-        known = [(spec, record) for spec, record in both if spec and record]
-        return sorted(known, key=lambda pair: pair[1].ended_at, reverse=True)
+        return latest_first((folder.spec(), folder.exit()) for folder in self.every())
 
     def prune(self, keep_per_model: int) -> list[str]:
         """Remove the ended instances but the latest few of each model; returns the ids."""
-        kept: dict[str, int] = {}
-        gone = []
-        for spec, _ in self.ended():
-            kept[spec.model] = kept.get(spec.model, 0) + 1
-            if kept[spec.model] > keep_per_model:
-                self.of(spec.instance).remove()
-                gone.append(spec.instance)
+        gone = list(surplus(self.ended(), keep_per_model))
+        for instance in gone:
+            self.of(instance).remove()
         return gone

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sparkwell.core.errors import ConflictError, EnvironmentFault, UsageError
 from sparkwell.core.launch import Endpoint, ExitRecord, LaunchSpec, Running
+from sparkwell.drivers.ended import latest_first, surplus
 from sparkwell.drivers.process import records
 from sparkwell.drivers.process.folder import InstanceFolder, check_instance
 from sparkwell.drivers.process.follower import follow, read_now
@@ -120,22 +121,14 @@ class ProcessDriver:
 
     def ended(self) -> list[tuple[LaunchSpec, ExitRecord]]:
         """List the ended instances whose folders are still there, the latest end first."""
-        both = ((folder.spec(), folder.exit()) for folder in self._folders())
-        known = [(spec, record) for spec, record in both if spec and record]
-        return sorted(known, key=lambda pair: pair[1].ended_at, reverse=True)
+        return latest_first((folder.spec(), folder.exit()) for folder in self._folders())
 
     def prune(self, keep_per_model: int) -> list[str]:
         """Remove the folders of ended instances but the latest few of each model.
 
         Returns the instance ids that are gone, their logs with them.
         """
-        kept: dict[str, int] = {}
-        gone = []
-        for spec, _ in self.ended():
-            kept[spec.model] = kept.get(spec.model, 0) + 1
-            if kept[spec.model] > keep_per_model and self._remove(spec.instance):
-                gone.append(spec.instance)
-        return gone
+        return [each for each in surplus(self.ended(), keep_per_model) if self._remove(each)]
 
     def _remove(self, instance: str) -> bool:
         folder = self._folder(instance)

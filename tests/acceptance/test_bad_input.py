@@ -96,9 +96,11 @@ def test_the_engine_environment_is_missing(home: Home) -> None:
 def test_the_weights_are_missing(home: Home) -> None:
     install_fake_environment(home.paths.engines, "vllm")
     home.environ |= {"HF_HOME": str(home.root / "hf"), "HF_HUB_CACHE": str(home.root / "hf")}
-    said = refused(home, "up", "qwen3-8b-fp8")
+    said = home.ok("models", "qwen3-8b-fp8")
     assert "The weights of Qwen/Qwen3-8B-FP8 are not on this machine." in said
-    assert "hf download Qwen/Qwen3-8B-FP8" in said
+    assert "`sparkwell pull qwen3-8b-fp8`" in said
+    home.environ["HF_HUB_OFFLINE"] = "1"
+    assert "HF_HUB_OFFLINE" in refused(home, "pull", "qwen3-8b-fp8")
     assert home.processes() == []
 
 
@@ -206,7 +208,7 @@ def post(home: Home, body: bytes, path: str = "/v1/chat/completions") -> tuple[i
         (b'{"messages": []}', 400, "names no model"),
         (b'{"model": 7}', 400, "must be a text"),
         (b'{"model": "gpt-4"}', 404, "demo-qwen3"),
-        (b'{"model": "demo-llama", "messages": []}', 503, "sparkwell down"),
+        (b'{"model": "demo-llama", "messages": []}', 503, "sparkwell up demo-llama"),
         (
             b'{"model": "demo-qwen3", "messages": [{"role": "user", "content": "hi"}],'
             b' "max_tokens": -1}',

@@ -13,8 +13,6 @@ from sparkwell.core.errors import DocumentError, UnknownModelError, UsageError
 from sparkwell.engines.vllm.flags import check_flag
 from sparkwell.engines.vllm.images import version_of
 
-HostFlags = dict[str, dict[str, FlagValue]]
-"""The flags that this host changes, by recipe name."""
 HostChanges = dict[str, ModelSettings]
 """All that this host changes, by recipe name or ``ollama/NAME``."""
 _NUM_CTX = "num_ctx"
@@ -33,15 +31,6 @@ def load_models(paths: Paths, settings: Settings, more_recipes: tuple[str, ...])
     host_changes(settings, catalog)
     check_start(settings, catalog)
     return catalog
-
-
-def check_models(settings: Settings, catalog: Catalog) -> HostFlags:
-    """The flags under ``models:`` by recipe name, checked; a repository id is as good as a name.
-
-    Raises DocumentError for a model that there is not, UsageError for a flag.
-    """
-    changes = host_changes(settings, catalog)
-    return {name: dict(each.flags) for name, each in changes.items() if not is_ollama(name)}
 
 
 def host_changes(settings: Settings, catalog: Catalog) -> HostChanges:

@@ -14,7 +14,7 @@ from typing import Any
 
 from sparkwell.catalog.described import Described
 from sparkwell.catalog.local import describe_gguf
-from sparkwell.catalog.ollama import OllamaName, parse_ollama
+from sparkwell.catalog.ollama import OllamaName
 from sparkwell.core.errors import DocumentError, EnvironmentFault
 from sparkwell.core.units import GIB
 from sparkwell.engines.ollama import choose_context
@@ -42,11 +42,6 @@ def folders(environ: Mapping[str, str], more: Iterable[str] = ()) -> list[Path]:
     mounted = [Path(each) / "models" for each in more]
     usual = [Path("/usr/share/ollama/.ollama/models"), Path("/opt/ollama/models")]
     return [*named, *home, *mounted, *usual]
-
-
-def find_gguf(name: str, environ: Mapping[str, str], more: Iterable[str] = ()) -> Path:
-    """The GGUF file of ``qwen3:8b``; raises EnvironmentFault when Ollama has no such model here."""
-    return find_files(parse_ollama(name), environ, more).gguf
 
 
 def find_files(

@@ -20,7 +20,7 @@ from sparkwell.app.config import (
     load_settings,
     schema,
 )
-from sparkwell.app.models import check_models, check_start, host_changes
+from sparkwell.app.models import check_start, host_changes
 from sparkwell.app.settings_forms import is_image, parse_mount, parse_start
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import DocumentError, SparkwellError, UsageError
@@ -313,7 +313,12 @@ def test_changes_of_this_host_by_recipe(file: Path) -> None:
     assert list(changes) == ["qwen3-32b-fp8", "ollama/qwen3", "qwen3-8b-fp8"]
     assert changes["qwen3-32b-fp8"].profile == "guide"
     assert changes["ollama/qwen3"].flags == {"num_ctx": 8192}
-    assert check_models(settings, CATALOG) == {"qwen3-32b-fp8": {}, "qwen3-8b-fp8": {"seed": 1}}
+    flags = {name: each.flags for name, each in host_changes(settings, CATALOG).items()}
+    assert flags == {
+        "qwen3-32b-fp8": {},
+        "qwen3-8b-fp8": {"seed": 1},
+        "ollama/qwen3": {"num_ctx": 8192},
+    }
 
 
 def test_a_flag_of_the_images_version_is_taken(file: Path) -> None:

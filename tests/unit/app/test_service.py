@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sparkwell.app.config import ModelSettings, Settings
-from sparkwell.app.models import check_models, load_models
+from sparkwell.app.models import host_changes, load_models
 from sparkwell.app.paths import Paths, find_paths
 from sparkwell.app.service import PACKAGE_MODELS, ModelService
 from sparkwell.app.starting import StartWish
@@ -163,13 +163,14 @@ def test_settings_match_a_model_by_any_of_its_names(paths: Paths, name: str) -> 
 
 def test_settings_match_a_model_by_its_repository_id() -> None:
     settings = Settings(models={"Qwen/qwen3-8b-FP8": ModelSettings(flags={"seed": 1})})
-    assert check_models(settings, CATALOG) == {"qwen3-8b-fp8": {"seed": 1}}
+    changes = host_changes(settings, CATALOG)
+    assert {name: each.flags for name, each in changes.items()} == {"qwen3-8b-fp8": {"seed": 1}}
 
 
 def test_a_model_by_two_of_its_names_is_refused() -> None:
     both = {"Qwen/Qwen3-8B-FP8": ModelSettings(), "qwen3-8b-fp8": ModelSettings()}
     with pytest.raises(DocumentError, match="qwen3-8b-fp8 is there twice"):
-        check_models(Settings(models=both), CATALOG)
+        host_changes(Settings(models=both), CATALOG)
 
 
 def test_a_folder_of_recipes_that_is_not_there_is_refused(paths: Paths, tmp_path: Path) -> None:

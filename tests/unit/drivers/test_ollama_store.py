@@ -12,7 +12,7 @@ from sparkwell.catalog.local import describe_gguf
 from sparkwell.catalog.ollama import parse_ollama
 from sparkwell.core.errors import DocumentError, EnvironmentFault, UsageError
 from sparkwell.drivers.ollama import Kept, OllamaApi, plan_from_file, plan_model
-from sparkwell.drivers.ollama_store import describe_stored, find_files, find_gguf, folders
+from sparkwell.drivers.ollama_store import describe_stored, find_files, folders
 from sparkwell.planner.placement import RUNNER_BYTES, ollama
 
 MODEL, PROJECTOR = (
@@ -47,8 +47,8 @@ def env(root: Path) -> dict[str, str]:
 
 
 def test_the_file_behind_a_name(root: Path) -> None:
-    assert find_gguf("qwen3:8b", env(root)) == root / "blobs/sha256-aa"
-    assert find_gguf("ollama/hf.co/org/m-GGUF", env(root)).is_file()
+    assert find_files(parse_ollama("qwen3:8b"), env(root)).gguf == root / "blobs/sha256-aa"
+    assert find_files(parse_ollama("ollama/hf.co/org/m-GGUF"), env(root)).gguf.is_file()
     files = find_files(parse_ollama("qwen3:8b"), env(root))
     assert files.beside_bytes == 600
 
@@ -57,13 +57,13 @@ def test_a_folder_that_a_container_has(root: Path, tmp_path: Path) -> None:
     mounted = tmp_path / "opt"
     mounted.mkdir()
     (mounted / "models").symlink_to(root)
-    assert find_gguf("qwen3:8b", {}, [str(mounted)]).is_file()
+    assert find_files(parse_ollama("qwen3:8b"), {}, [str(mounted)]).gguf.is_file()
     assert folders({}, ["/opt/ollama"])[0] == Path("/opt/ollama/models")
 
 
 def test_what_is_not_there_is_said_with_two_ways_out(root: Path) -> None:
     with pytest.raises(EnvironmentFault, match="no model qwen3:4b") as caught:
-        find_gguf("qwen3:4b", env(root))
+        find_files(parse_ollama("qwen3:4b"), env(root))
     assert "ollama pull qwen3:4b" in str(caught.value.hint)
     assert "ollama/qwen3:4b=20GiB" in str(caught.value.hint)
 
@@ -71,20 +71,20 @@ def test_what_is_not_there_is_said_with_two_ways_out(root: Path) -> None:
 @pytest.mark.parametrize("name", ["../../etc/passwd", "*", "a/../b", ""])
 def test_a_name_does_not_lead_elsewhere(root: Path, name: str) -> None:
     with pytest.raises(UsageError):
-        find_gguf(name, env(root))
+        find_files(parse_ollama(name), env(root))
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"layers": 1}', '{"layers": [{}]}', "null"])
 def test_a_damaged_manifest_is_named(root: Path, text: str) -> None:
     put(root, "registry.ollama.ai/library/bad/latest", text)
     with pytest.raises(DocumentError, match="bad/latest: this is no manifest"):
-        find_gguf("bad", env(root))
+        find_files(parse_ollama("bad"), env(root))
 
 
 def test_a_model_without_a_gguf_file(root: Path) -> None:
     put(root, "registry.ollama.ai/library/mlx/latest", [layer("application/other", "sha256:cc")])
     with pytest.raises(DocumentError, match="no GGUF file"):
-        find_gguf("mlx", env(root))
+        find_files(parse_ollama("mlx"), env(root))
 
 
 def test_a_stored_model_is_described_with_what_it_takes_in_ollama(root: Path) -> None:

@@ -37,7 +37,8 @@ class Finding:
 
     ``id`` is the check's: it names the trouble that is looked for, also where all is well.
     ``evidence`` are the figures and lines that it rests on, ``cause`` is why it is so.
-    ``remedies`` stand in the order in which to try them. No text holds a secret.
+    ``remedies`` stand in the order in which to try them. ``about`` is the model, or the log,
+    that it is about; None for the host. No text holds a secret.
     """
 
     id: str
@@ -46,6 +47,7 @@ class Finding:
     evidence: tuple[str, ...] = ()
     cause: str | None = None
     remedies: tuple[Remedy, ...] = ()
+    about: str | None = None
 
     def to_json(self) -> dict[str, object]:
         """The finding as a JSON object; its keys are stable."""
@@ -56,6 +58,7 @@ class Finding:
             "evidence": list(self.evidence),
             "cause": self.cause,
             "remedies": [remedy.to_json() for remedy in self.remedies],
+            "about": self.about,
         }
 
 

@@ -54,6 +54,12 @@ class Container:
     tmpfs: tuple[str, ...] = ()
 
 
+HELD = "held"
+"""The label that says what an instance holds by its plan, in bytes."""
+BACK_END = "back_end"
+"""The label that says how an instance makes room for another; none where it ends."""
+
+
 @dataclass(frozen=True, slots=True)
 class LaunchSpec:
     """One engine to run. A driver renders and applies it; it changes nothing.
@@ -75,6 +81,12 @@ class LaunchSpec:
     stop_grace_s: float = 30.0
     served_model: str | None = None
     container: Container | None = None
+
+    @property
+    def held_bytes(self) -> int | None:
+        """What the instance holds by its plan, in bytes; None where nobody could tell."""
+        held = self.labels.get(HELD)
+        return int(held) if held else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from importlib import import_module
 from typing import Any
 
 from sparkwell.hardware.facts import GpuFacts, NvmlFacts
+from sparkwell.hardware.samples import GpuSample
+from sparkwell.hardware.usage import percent_as_share
 
 _LIBRARY = "libnvidia-ml.so.1"
 
@@ -29,6 +31,75 @@ def read_nvml(load: Callable[[], Any] | None = None) -> NvmlFacts:
         return _facts(nvml)
     finally:
         _ask(nvml, nvml.nvmlShutdown)
+
+
+class NvmlSession:
+    """NVML, kept open: opening takes milliseconds. Never raises.
+
+    ``load`` is as in ``read_nvml``.
+    """
+
+    def __init__(self, load: Callable[[], Any] | None = None) -> None:
+        self._load = load or _bindings
+        self._nvml: Any = None
+
+    def sample(self) -> tuple[GpuSample, ...]:
+        """Every GPU now. Empty without NVML, and where no GPU tells more than its name.
+
+        It is closed then, and the next call opens it anew: a driver that was loaded again needs
+        that.
+        """
+        if self._nvml is None and not self._open():
+            return ()
+        count = _ask(self._nvml, self._nvml.nvmlDeviceGetCount) or 0
+        gpus = tuple(_gpu_now(self._nvml, index) for index in range(count))
+        if any(gpu != GpuSample(gpu.name) for gpu in gpus):
+            return gpus
+        self.close()
+        return ()
+
+    def close(self) -> None:
+        """Let it go."""
+        if self._nvml is not None:
+            _ask(self._nvml, self._nvml.nvmlShutdown)
+            self._nvml = None
+
+    def _open(self) -> bool:
+        try:
+            nvml = self._load()
+        except (ImportError, OSError):
+            return False
+        try:
+            nvml.nvmlInit()
+        except nvml.NVMLError:
+            return False
+        self._nvml = nvml
+        return True
+
+
+def _gpu_now(nvml: Any, index: int) -> GpuSample:
+    """One GPU; one that was lost keeps its place, with nothing known."""
+    handle = _ask(nvml, nvml.nvmlDeviceGetHandleByIndex, index)
+    if handle is None:
+        return GpuSample()
+    rates = _ask(nvml, nvml.nvmlDeviceGetUtilizationRates, handle)
+    memory = _memory(nvml, handle)
+    milliwatts = _ask(nvml, nvml.nvmlDeviceGetPowerUsage, handle)
+    degrees = _ask(nvml, nvml.nvmlDeviceGetTemperature, handle, nvml.NVML_TEMPERATURE_GPU)
+    return GpuSample(
+        name=_text(_ask(nvml, nvml.nvmlDeviceGetName, handle)),
+        used=percent_as_share(rates.gpu) if rates else None,
+        used_bytes=memory.used if memory else None,
+        total_bytes=memory.total or None if memory else None,
+        power_w=None if milliwatts is None else milliwatts / 1000,
+        temperature_c=None if degrees is None else float(degrees),
+    )
+
+
+def _memory(nvml: Any, handle: Any) -> Any:
+    """The second version first: it does not count as used what the driver keeps for itself."""
+    memory = _ask(nvml, nvml.nvmlDeviceGetMemoryInfo, handle, nvml.nvmlMemory_v2)
+    return memory or _ask(nvml, nvml.nvmlDeviceGetMemoryInfo, handle)
 
 
 def _bindings() -> Any:

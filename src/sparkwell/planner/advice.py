@@ -42,6 +42,7 @@ def case_of(question: "Question") -> Case:
         question.beside_bytes,
         question.calibration,
         question.flags,
+        question.sleep_level,
     )
 
 

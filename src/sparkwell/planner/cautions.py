@@ -37,6 +37,8 @@ def warnings(question: "Question", settings: Settings, memory: Memory) -> tuple[
     q = question
     if q.machine.device == "cpu":
         return ()
-    case = Case(q.described, q.machine, q.rules, q.beside_bytes, q.calibration, q.flags)
+    case = Case(
+        q.described, q.machine, q.rules, q.beside_bytes, q.calibration, q.flags, q.sleep_level
+    )
     planned = Planned(case, q.flags, q.siblings, settings, memory)
     return tuple(advice for check in _CHECKS if (advice := check(planned)))

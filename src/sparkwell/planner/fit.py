@@ -33,7 +33,8 @@ class Case:
     """What stays the same while flags are tried.
 
     ``beside_bytes`` is held by other engines on the same device. ``calibration`` belongs to
-    ``flags``; it is left aside for other values of those that it depends on.
+    ``flags``; it is left aside for other values of those that it depends on. ``sleep_level`` is
+    the level at which an engine with sleep mode will sleep, None where nobody has said.
     """
 
     described: Described
@@ -42,6 +43,7 @@ class Case:
     beside_bytes: int = 0
     calibration: Calibration | None = None
     flags: Flags | None = None
+    sleep_level: int | None = None
 
     def plan(self, flags: Flags) -> tuple[Settings, Memory]:
         """Settings and memory with these flags; raises UsageError for what cannot be planned."""
@@ -54,6 +56,7 @@ class Case:
             settings,
             calibration=self._calibration(flags),
             beside_bytes=self.beside_bytes,
+            sleep_level=self.sleep_level,
         )
 
     def fits(self, flags: Flags) -> bool:

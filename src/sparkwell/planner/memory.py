@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sparkwell.catalog.described import Described
 from sparkwell.hardware.machine import Machine
-from sparkwell.planner import kv, overhead, weights
+from sparkwell.planner import kv, overhead, sleep, weights
 from sparkwell.planner.engine_rules import EngineRules
 from sparkwell.planner.overhead import DEFAULT, MIB, Coefficients, Overhead, Trial
 from sparkwell.planner.settings import CACHE_BYTES, GB10, Settings
@@ -40,8 +40,9 @@ class Memory:
     ``total`` is what the engine sees, ``budget`` what it may plan with, ``overhead`` what of it is
     neither weights nor KV cache; ``parts`` says what the overhead is made of, None where it was
     measured. ``context`` is the longest sequence, ``max_model_len`` or what was fitted.
-    ``kv_cache`` can be negative: so much is missing. ``held`` is the engine's peak,
-    ``outside`` the share of it beside the budget. ``headroom`` is what stays over the guard's
+    ``kv_cache`` can be negative: so much is missing. ``held`` is the engine's peak; beside the
+    budget ``outside`` and ``sleep`` are parts of it: what every start leaves out of its budget,
+    and what sleep mode adds to that. ``headroom`` is what stays over the guard's
     floor on unified memory (None where the system's own use is unknown), and the unused rest on
     a discrete GPU. ``measured`` tells a plan from a start on this machine from a modelled one.
     """
@@ -62,6 +63,7 @@ class Memory:
     parts: Overhead | None
     measured: bool
     of_gpus: int = 1
+    sleep: int = 0
 
 
 def plan_memory(
@@ -73,12 +75,15 @@ def plan_memory(
     calibration: Calibration | None = None,
     warm: bool = False,
     beside_bytes: int = 0,
+    sleep_level: int | None = None,
     coefficients: Coefficients = DEFAULT,
 ) -> Memory:
     """Divide one device's memory.
 
     ``beside_bytes`` is what other engines hold on the same device. ``warm`` means that the
-    compiled code of an earlier start is kept. Other ``coefficients`` are for measuring the error.
+    compiled code of an earlier start is kept. ``sleep_level`` is the level (1 or 2) at which the
+    engine will sleep, None where nobody has said. Other ``coefficients`` are for measuring the
+    error.
     """
     total = machine.total_for(rules.version)
     trial = Trial(described, settings, rules, warm=warm, coefficients=coefficients)
@@ -88,7 +93,8 @@ def plan_memory(
     cache = _cache(described, rules, settings, budget - spent - lost)
     outside = _outside(trial, machine)
     # A measured overhead is held too; pages are given back, and hidden memory is not free.
-    held = spent + lost - parts.total + parts.held + max(0, cache.size) + outside
+    asleep = sleep.extra_bytes(trial, machine, spent, sleep_level)
+    held = spent + lost - parts.total + parts.held + max(0, cache.size) + outside + asleep
     return Memory(
         total=total,
         budget=budget,
@@ -106,6 +112,7 @@ def plan_memory(
         parts=None if calibration else parts,
         measured=calibration is not None,
         of_gpus=settings.gpus,
+        sleep=asleep,
     )
 
 

@@ -31,7 +31,8 @@ class Question:
     ``calibration`` and ``history`` (seconds by phase) are what this machine has seen;
     ``basis`` says how far. ``beside_bytes`` is held by other engines on the same device,
     ``present_bytes`` of the weights are on the disk already.
-    ``siblings`` are repositories of the same model in other formats, by format.
+    ``siblings`` are repositories of the same model in other formats, by format. ``sleep_level`` is
+    the level at which an engine with sleep mode will sleep, None where nobody has said.
     """
 
     described: Described
@@ -47,6 +48,7 @@ class Question:
     present_bytes: int = 0
     siblings: Mapping[str, str] = field(default_factory=dict)
     others: tuple[Machine, ...] = ()
+    sleep_level: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ def make_plan(question: Question) -> Plan:
         settings,
         calibration=q.calibration,
         beside_bytes=q.beside_bytes,
+        sleep_level=q.sleep_level,
     )
     return Plan(
         question=question,

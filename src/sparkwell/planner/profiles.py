@@ -68,6 +68,7 @@ def choose(
     with_guide: Sequence[str] = (),
     calibration: Calibration | None = None,
     calibrated_flags: Flags | None = None,
+    sleep_level: int | None = None,
 ) -> Choice:
     """The flags of a profile; ``overrides`` win, and the rest is computed around them.
 
@@ -75,9 +76,10 @@ def choose(
     ``guide_flags`` are None where the model has no guide; ``with_guide`` names those that have.
     ``siblings`` are repositories of the same model by format ("bf16", "fp8", "awq").
     ``beside_bytes`` is what other engines hold on the same device. ``calibration`` is what starts
-    with ``calibrated_flags`` took here. Where nothing fits, the flags
-    are those that come nearest. Raises UsageError for an unknown profile, for a guide that does
-    not exist, and for a context that the model does not reach.
+    with ``calibrated_flags`` took here, ``sleep_level`` the level at which an engine with sleep
+    mode will sleep. Where nothing fits, the flags are those that come nearest. Raises UsageError
+    for an unknown profile, for a guide that does not exist, and for a context that the model does
+    not reach.
     """
     if profile not in PROFILES:
         there = ", ".join(PROFILES)
@@ -91,7 +93,7 @@ def choose(
     kept = {name: value for name, value in base.items() if name not in COMPUTED}
     if profile != "long-context":
         check_context(described, rules, {**kept, **overrides})
-    case = Case(described, machine, rules, beside_bytes, calibration, calibrated_flags)
+    case = Case(described, machine, rules, beside_bytes, calibration, calibrated_flags, sleep_level)
     search, chosen = _picked(profile, Search(case, kept, overrides, ceiling=0.0))
     check_context(described, rules, chosen.flags)
     chosen = replace(chosen, flags=_ordered(chosen.flags))

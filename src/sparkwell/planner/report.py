@@ -59,6 +59,7 @@ def _memory(memory: Memory) -> Json:
         "headroom_bytes": memory.headroom,
         "held_bytes": memory.held,
         "outside_bytes": memory.outside,
+        "sleep_bytes": memory.sleep,
         "missing_bytes": max(0, -memory.kv_cache),
         "gpus": memory.of_gpus,
         "overhead": None if parts is None else asdict(parts),

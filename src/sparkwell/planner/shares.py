@@ -15,12 +15,16 @@ from sparkwell.planner.memory import Memory
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """An engine whose share can be lowered. A share in ``flags`` is the most that it gets."""
+    """An engine whose share can be lowered. A share in ``flags`` is the most that it gets.
+
+    ``sleep_level`` is the level at which one with sleep mode will sleep.
+    """
 
     name: str
     described: Described
     rules: EngineRules
     flags: Flags
+    sleep_level: int | None = None
 
     @property
     def limit(self) -> float | None:
@@ -66,7 +70,7 @@ class Bid:
 
 def bid_of(engine: Engine, machine: Machine) -> Bid:
     """An engine's bid on an empty machine."""
-    case = Case(engine.described, machine, engine.rules)
+    case = Case(engine.described, machine, engine.rules, sleep_level=engine.sleep_level)
     settings, memory = case.plan(engine.flags)
     if settings.kv_cache_memory_bytes is not None:
         only = _percent(memory.budget, memory.total)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from sparkwell.core.launch import LaunchSpec
 from sparkwell.core.phases import PhaseMark
-from sparkwell.engines import ollama, vllm
+from sparkwell.engines import ollama
+from sparkwell.engines.vllm.log import StartReader
 from sparkwell.engines.vllm.log import read_error as vllm_error
 from sparkwell.engines.vllm.metrics import read_metrics
 
@@ -21,13 +22,14 @@ class EngineTalk:
     """An engine's words.
 
     ``health_path`` is asked until it answers 200 and ``is_ready`` accepts the body; then a token
-    is asked for. ``read_line`` and ``read_error`` read the instance's log: how far a start is, why
-    it failed. ``read_figures`` finds figures of its memory in the answer of ``figures_path``.
+    is asked for. ``new_reader`` makes a reader of one start's log: given each line, it says how far
+    the start is. ``read_error`` finds why one failed. ``read_figures`` finds figures of its memory
+    in the answer of ``figures_path``.
     """
 
     health_path: str
     is_ready: Callable[[str, LaunchSpec], bool]
-    read_line: Callable[[str], PhaseMark | None]
+    new_reader: Callable[[], Callable[[str], PhaseMark | None]]
     read_error: Callable[[str], str | None]
     figures_path: str
     read_figures: Callable[[str, LaunchSpec], Facts]
@@ -42,7 +44,7 @@ TALKS: Mapping[str, EngineTalk] = {
     "vllm": EngineTalk(
         health_path="/health",
         is_ready=lambda _body, _spec: True,
-        read_line=vllm.read_line,
+        new_reader=lambda: StartReader().read,
         read_error=vllm_error,
         figures_path="/metrics",
         read_figures=lambda body, _spec: read_metrics(body),
@@ -50,7 +52,7 @@ TALKS: Mapping[str, EngineTalk] = {
     "ollama": EngineTalk(
         health_path="/api/ps",
         is_ready=ollama.is_ready,
-        read_line=ollama.read_line,
+        new_reader=lambda: ollama.read_line,
         read_error=ollama.read_error,
         figures_path="/api/ps",
         read_figures=ollama.read_figures,

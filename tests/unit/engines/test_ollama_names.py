@@ -96,7 +96,7 @@ def test_a_served_name_can_be_read(name: str, served: str) -> None:
 
 @given(NAMES)
 def test_an_instance_may_be_called_so(text: str) -> None:
-    assert re.fullmatch(r"ollama[a-z0-9-]{1,58}", instance_word(parse_ollama(text)))
+    assert re.fullmatch(r"ollama[a-z0-9-]{0,58}", instance_word(parse_ollama(text)))
 
 
 def test_a_size_can_be_said() -> None:

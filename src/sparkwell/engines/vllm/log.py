@@ -1,32 +1,74 @@
 """vLLM's log, read: which phase of a start a line tells of, and the figures that it carries.
 
-The wordings are those of vLLM 0.10 to 0.33. A line that is not understood says nothing, and
-never something wrong. Lines come one at a time; nothing is remembered between them.
+The wordings are those of vLLM 0.10 to 0.33 (``log_wordings``). A line that is not understood says
+nothing, and never something wrong: who shows it can say "working" and the line itself.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 from sparkwell.core.phases import Phase, PhaseMark
+from sparkwell.engines.vllm.log_wordings import ANCHORS, Facts
 
-Facts = tuple[tuple[str, float], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Anchor:
-    """A wording: ``needle`` must stand in the line, then ``read`` makes the mark from it."""
-
-    needle: str
-    read: Callable[[str], PhaseMark | None]
+__all__ = ["Facts", "StartReader", "read_error", "read_line"]
 
 
 def read_line(line: str) -> PhaseMark | None:
-    """What ``line`` says about the way of a start, or None."""
-    for anchor in _ANCHORS:
-        if anchor.needle in line:
-            return anchor.read(line)
+    """What ``line`` alone says about the way of a start, or None."""
+    for word, anchors in _GROUPS:
+        if word in line:
+            for anchor in anchors:
+                if anchor.needle in line:
+                    return None if _is_quoted(line) else anchor.read(line)
     return None
+
+
+_GROUPS = tuple(ANCHORS.items())
+
+
+def _is_quoted(line: str) -> bool:
+    """Whether it repeats what somebody asked or was answered, who may write what vLLM would."""
+    return "Received request " in line or "Generated response " in line
+
+
+class StartReader:
+    """Reads the log of one start in order; knows what went before, which a line does not say.
+
+    A line that vLLM wrapped (its end is a backslash) is read with what follows it. The share of a
+    phase never falls: there is a bar for each kind of CUDA graph, and one for files that are read
+    ahead of those that load. Lines are taken as they come, so nothing is ever held back.
+    """
+
+    def __init__(self) -> None:
+        self._wrapped = ""
+        self._highest: dict[Phase, float] = {}
+
+    def read(self, line: str) -> PhaseMark | None:
+        """What ``line`` says, or None; to be called with every line of the log."""
+        if self._wrapped or line.endswith("\\"):
+            line = _joined(self._wrapped, line)
+            self._wrapped = line[:-1] if _goes_on(line) else ""
+        mark = read_line(line)
+        return self._remembered(mark) if mark else None
+
+    def _remembered(self, mark: PhaseMark) -> PhaseMark:
+        """The mark with the highest share that its phase had so far."""
+        before = self._highest.get(mark.phase)
+        if mark.fraction is not None and (before is None or mark.fraction >= before):
+            self._highest[mark.phase] = mark.fraction
+            return mark
+        return mark if before is None else replace(mark, fraction=before)
+
+
+_LONGEST_LINE = 16 * 1024
+
+
+def _joined(wrapped: str, line: str) -> str:
+    return wrapped + _PREFIX.sub("", line, count=1).lstrip() if wrapped else line
+
+
+def _goes_on(line: str) -> bool:
+    return line.endswith("\\") and len(line) < _LONGEST_LINE
 
 
 def read_error(line: str) -> str | None:
@@ -43,143 +85,17 @@ def read_error(line: str) -> str | None:
     return f"{found[1]}: {found[2]}"
 
 
+# Who says a line; coloured on a terminal, without a process up to 0.10.0.
+_COLOUR = r"(?:\x1b\[[\d;]*m)*"
+_PROCESS = rf"{_COLOUR}(?:\([\w-]+ pid=\d+\){_COLOUR} ?)?"
+_LEVEL = rf"{_COLOUR} {_COLOUR}[\d-]+ [\d:]+{_COLOUR} {_COLOUR}\[[^\]]+\]{_COLOUR} ?"
+_PREFIX = re.compile(rf"{_PROCESS}(?:{_COLOUR}[A-Z]+{_LEVEL})?")
 _ERROR = re.compile(
-    r"(?:\(\w+ pid=\d+\) )?(?:ERROR [\d-]+ [\d:]+ \[[^\]]+\] )?"
-    r"(?:[\w.]+\.)?(\w*(?:Error|Exception)): (\S.*)$"
+    rf"{_PROCESS}(?:{_COLOUR}ERROR{_LEVEL})?(?:[\w.]+\.)?(\w*(?:Error|Exception)): (\S.*)$"
 )
 _HANDED_ON = (
     "Engine core initialization failed",
     "WorkerProc initialization failed",
     "See root cause above",
     "EngineCore encountered an issue",
-)
-
-
-def _says(phase: Phase, fraction: float | None = None) -> Callable[[str], PhaseMark]:
-    """A wording that marks a phase by being there."""
-    mark = PhaseMark(phase, fraction)
-    return lambda _line: mark
-
-
-def _figures(
-    phase: Phase, fraction: float | None, pattern: str, *names: str
-) -> Callable[[str], PhaseMark]:
-    """A wording with figures: group ``n`` of ``pattern`` becomes the fact ``names[n]``."""
-    regex = re.compile(pattern)
-
-    def read(line: str) -> PhaseMark:
-        found = regex.search(line)
-        return PhaseMark(phase, fraction, _facts(found, names) if found else ())
-
-    return read
-
-
-def _facts(found: re.Match[str], names: tuple[str, ...]) -> Facts:
-    pairs = zip(names, found.groups(), strict=True)
-    return tuple((name, float(text.replace(",", ""))) for name, text in pairs if text)
-
-
-def _percent(phase: Phase) -> Callable[[str], PhaseMark | None]:
-    """A progress bar: the fraction of the phase is its percentage."""
-    regex = re.compile(r"(\d{1,3})%")
-
-    def read(line: str) -> PhaseMark | None:
-        found = regex.search(line)
-        return PhaseMark(phase, min(int(found[1]), 100) / 100) if found else None
-
-    return read
-
-
-_KV_SIZE = (
-    r"KV cache size: (\d[\d,]*) tokens"
-    r"(?:, Maximum concurrency for (\d[\d,]*) tokens per request: (\d+\.?\d*)x)?"
-)
-_ANCHORS = (
-    Anchor("Loading safetensors checkpoint shards", _percent(Phase.WEIGHTS)),
-    Anchor("Capturing CUDA graph", _percent(Phase.GRAPHS)),
-    Anchor("Initializing a V1 LLM engine", _says(Phase.INIT)),
-    Anchor("Starting to load model", _says(Phase.WEIGHTS, 0.0)),
-    Anchor("Loading model from scratch", _says(Phase.WEIGHTS, 0.0)),  # the V2 model runner
-    Anchor(
-        "Time spent downloading weights",
-        _figures(Phase.DOWNLOAD, 1.0, r"weights for \S+: (\d+\.?\d*) seconds", "download_s"),
-    ),
-    Anchor(
-        "Loading weights took",
-        _figures(Phase.WEIGHTS, 1.0, r"took (\d+\.?\d*) seconds", "weights_s"),
-    ),
-    Anchor(
-        "Model loading took",
-        _figures(
-            Phase.WEIGHTS,
-            1.0,
-            r"took (\d+\.?\d*) GiB(?: memory)? and (\d+\.?\d*) seconds",
-            "weights_gib",
-            "load_s",
-        ),
-    ),
-    Anchor("for vLLM's torch.compile", _says(Phase.COMPILE)),
-    Anchor("Dynamo bytecode transform time", _says(Phase.COMPILE)),
-    Anchor("Starting torch.compile", _says(Phase.COMPILE)),
-    Anchor("Warming up model for the compilation", _says(Phase.COMPILE)),  # the CPU build
-    Anchor("Compiling a graph for", _says(Phase.COMPILE)),
-    Anchor(
-        "Directly load the compiled graph",  # only where an earlier start compiled the same
-        _figures(Phase.COMPILE, None, r"cache, took (\d+\.?\d*) s", "compile_cache_s"),
-    ),
-    Anchor(
-        "torch.compile t",
-        _figures(Phase.COMPILE, 1.0, r"torch\.compile (?:takes|took) (\d+\.?\d*) s", "compile_s"),
-    ),
-    Anchor("Initial profiling/warmup run took", _says(Phase.PROFILE)),
-    Anchor(
-        "Estimated CUDA graph memory",
-        _figures(Phase.PROFILE, None, r"memory: (\d+\.?\d*) GiB total", "graphs_estimated_gib"),
-    ),
-    Anchor(
-        "memory for KV Cache as specified by",  # --kv-cache-memory-bytes
-        _figures(Phase.PROFILE, None, r"reserved (\d+\.?\d*) ?GiB memory for", "kv_cache_gib"),
-    ),
-    Anchor(
-        "Available KV cache memory",
-        _figures(Phase.PROFILE, None, r"memory: (\d+\.?\d*) GiB", "kv_cache_gib"),
-    ),
-    Anchor(
-        "KV cache size:",
-        _figures(
-            Phase.PROFILE,
-            1.0,
-            _KV_SIZE,
-            "kv_cache_tokens",
-            "max_model_len",
-            "max_concurrency",
-        ),
-    ),
-    Anchor(
-        "Maximum concurrency for",
-        _figures(
-            Phase.PROFILE,
-            1.0,
-            r"for (\d[\d,]*) tokens per request: (\d+\.?\d*)x",
-            "max_model_len",
-            "max_concurrency",
-        ),
-    ),
-    Anchor(
-        "Graph capturing finished",
-        _figures(
-            Phase.GRAPHS,
-            1.0,
-            r"finished in (\d+\.?\d*) secs, took (\d+\.?\d*) GiB",
-            "graphs_s",
-            "graphs_gib",
-        ),
-    ),
-    Anchor(
-        "init engine (profile, create kv cache, warmup model) took",
-        _figures(Phase.WARMUP, None, r"took (\d+\.?\d*) s", "init_engine_s"),
-    ),
-    Anchor("Starting vLLM API server", _says(Phase.WARMUP)),
-    Anchor("Starting vLLM server on", _says(Phase.WARMUP)),
-    Anchor("Application startup complete", _says(Phase.WARMUP, 1.0)),
 )

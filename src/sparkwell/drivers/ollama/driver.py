@@ -277,7 +277,8 @@ class OllamaDriver:
         """Wait for the next look, or for what this driver itself does to the instance."""
         happened = self._ended.setdefault(instance, asyncio.Event())
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(happened.wait(), seconds or self._poll_s)
+            async with asyncio.timeout(seconds or self._poll_s):
+                await happened.wait()
 
     def _wake(self, instance: str) -> None:
         if happened := self._ended.pop(instance, None):

@@ -6,50 +6,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sparkwell.core.errors import EnvironmentFault
-
-MIGRATIONS = (
-    """
-    CREATE TABLE phase_history (
-        id INTEGER PRIMARY KEY,
-        model TEXT NOT NULL,
-        engine TEXT NOT NULL,
-        engine_version TEXT NOT NULL,
-        phase TEXT NOT NULL,
-        seconds REAL NOT NULL CHECK (seconds >= 0),
-        ended_at REAL NOT NULL
-    );
-    CREATE INDEX phase_history_by_start
-        ON phase_history (model, engine, engine_version, phase, id);
-    """,
-    """
-    CREATE TABLE starts (
-        id INTEGER PRIMARY KEY,
-        instance TEXT NOT NULL UNIQUE,
-        machine TEXT NOT NULL,
-        total_bytes INTEGER NOT NULL CHECK (total_bytes > 0),
-        model TEXT NOT NULL,
-        repo TEXT,
-        revision TEXT,
-        engine TEXT NOT NULL,
-        engine_version TEXT NOT NULL,
-        device TEXT NOT NULL,
-        flags TEXT NOT NULL,
-        weights_bytes INTEGER,
-        kv_cache_bytes INTEGER,
-        kv_cache_tokens INTEGER,
-        graphs_bytes INTEGER,
-        at REAL NOT NULL,
-        warm INTEGER,
-        from_metrics INTEGER NOT NULL
-    );
-    CREATE INDEX starts_by_kind
-        ON starts (machine, model, engine, engine_version, flags, id);
-    """,
-)
-"""Each entry leads from schema version n to n + 1. Entries are never changed, only added."""
-
+from sparkwell.store.schema import MIGRATIONS, migrate, version
 
 _READING_PATIENCE_S = 0.5
+_WRITING_PATIENCE_S = 0.25
+"""Nobody else writes; a person with a shell on the file must not hold up the daemon's loop."""
+
+
+class BrokenError(sqlite3.DatabaseError):
+    """The file can be read, and what stands in it contradicts itself."""
 
 
 def open_database(file: Path) -> sqlite3.Connection:
@@ -58,38 +23,53 @@ def open_database(file: Path) -> sqlite3.Connection:
     Raises EnvironmentFault when a newer Sparkwell wrote it, or it cannot be used at all.
     """
     try:
-        return _opened(file)
+        return connected(file)
     except sqlite3.Error as error:
-        raise EnvironmentFault(
-            f"The store {file} cannot be used: {error}.",
-            hint="Move the file away to start with an empty one; only history is lost.",
-        ) from None
+        raise unusable(file, error) from None
 
 
-def _opened(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(file, isolation_level=None)
+def unusable(file: Path, error: sqlite3.Error) -> EnvironmentFault:
+    """The error for a file that nothing can be done with."""
+    return EnvironmentFault(
+        f"The store {file} cannot be used: {error}.",
+        hint="Move the file away to start with an empty one; only history is lost.",
+    )
+
+
+def connected(file: Path, *, check: bool = False) -> sqlite3.Connection:
+    """As ``open_database``, with SQLite's own errors; ``check`` looks at every page first.
+
+    Raises BrokenError when that finds something.
+    """
+    connection = sqlite3.connect(file, timeout=_WRITING_PATIENCE_S, isolation_level=None)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-        _migrate(connection, file)
+        refuse_newer(connection, file)
+        if check:
+            _check(connection)
+        migrate(connection)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _migrate(connection: sqlite3.Connection, file: Path) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS):
+def refuse_newer(connection: sqlite3.Connection, file: Path) -> None:
+    """Raise EnvironmentFault for a file of a later schema: nobody here knows what it means."""
+    found = version(connection)
+    if found > len(MIGRATIONS):
         raise EnvironmentFault(
-            f"The store {file} was written by a newer Sparkwell (schema {version}, this one "
+            f"The store {file} was written by a newer Sparkwell (schema {found}, this one "
             f"knows {len(MIGRATIONS)}).",
             hint="Install the newer version again, or set SPARKWELL_HOME to another folder.",
         )
-    for number, statements in enumerate(MIGRATIONS[version:], start=version + 1):
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {statements}; PRAGMA user_version = {number}; COMMIT;"
-        )
+
+
+def _check(connection: sqlite3.Connection) -> None:
+    (said,) = connection.execute("PRAGMA quick_check (1)").fetchone()
+    if said != "ok":
+        raise BrokenError(str(said))
 
 
 @contextmanager
@@ -102,12 +82,11 @@ def reading(file: Path) -> Iterator[sqlite3.Connection | None]:
     if not file.is_file():
         yield None
         return
-    with closing(_connected_for_reading(file)) as connection:
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        yield connection if version == len(MIGRATIONS) else None
+    with closing(connected_for_reading(file)) as connection:
+        yield connection if version(connection) == len(MIGRATIONS) else None
 
 
-def _connected_for_reading(file: Path) -> sqlite3.Connection:
+def connected_for_reading(file: Path) -> sqlite3.Connection:
     """Without a write-ahead log nobody writes; asked to read as usual, SQLite would make one."""
     in_use = file.with_name(f"{file.name}-wal").exists()
     how = "mode=ro" if in_use else "mode=ro&immutable=1"

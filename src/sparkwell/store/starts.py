@@ -6,6 +6,7 @@ from dataclasses import astuple, dataclass, replace
 from typing import Any
 
 from sparkwell.catalog.recipe import FlagValue
+from sparkwell.store.access import Source, using
 
 KEPT_ALIKE = 10
 KEPT_IN_ALL = 2000
@@ -80,16 +81,18 @@ class StartRecord:
 class Starts:
     """The newest starts of each kind."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._db = connection
+    def __init__(self, source: Source) -> None:
+        self._db = using(source)
 
     def add(self, record: StartRecord) -> None:
         """Remember a start, once, and forget what is too old; raises sqlite3.Error."""
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute(_ADD, astuple(record))
-            self._db.execute(_FORGET_ALIKE, (*_kind(record), record.flags, KEPT_ALIKE))
-            self._db.execute(_FORGET_OLD, (KEPT_IN_ALL,))
+
+        def work(db: sqlite3.Connection) -> None:
+            db.execute(_ADD, astuple(record))
+            db.execute(_FORGET_ALIKE, (*_kind(record), record.flags, KEPT_ALIKE))
+            db.execute(_FORGET_OLD, (KEPT_IN_ALL,))
+
+        self._db.write(work)
 
     def like(
         self, machine: str, model: str, engine: str, version: str, flags: str | None = None
@@ -98,7 +101,7 @@ class Starts:
 
         Raises sqlite3.Error.
         """
-        rows = self._db.execute(_LIKE, (machine, model, engine, version, flags, _NEWEST))
+        rows = self._db.rows(_LIKE, (machine, model, engine, version, flags, _NEWEST))
         return tuple(_record(row) for row in rows)
 
 

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from sparkwell.core.errors import EnvironmentFault
 from sparkwell.core.launch import Endpoint, LaunchSpec
 from sparkwell.core.phases import BEFORE_LAUNCH, Phase
 from sparkwell.store import History, open_database
-from sparkwell.store.database import MIGRATIONS
+from sparkwell.store.history import _NEWEST_FIRST, KEPT
+from sparkwell.store.schema import MIGRATIONS
 
 SPEC = LaunchSpec("i1", "m", "vllm", "1", ("engine",), Endpoint(port=1))
 
@@ -38,7 +40,7 @@ def version(connection: sqlite3.Connection) -> int:
 def test_a_new_file_gets_the_newest_schema(db: sqlite3.Connection) -> None:
     assert version(db) == len(MIGRATIONS)
     tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
-    assert {"phase_history", "phase_history_by_start"} <= tables
+    assert {"phase_history", "phase_history_newest"} <= tables
 
 
 def test_a_file_is_opened_again_with_what_is_in_it(file: Path) -> None:
@@ -93,7 +95,7 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
 ) -> None:
     open_database(file).close()
     broken = (*MIGRATIONS, "CREATE TABLE half (x); CREATE TABLE phase_history (y)")
-    monkeypatch.setattr("sparkwell.store.database.MIGRATIONS", broken)
+    monkeypatch.setattr("sparkwell.store.schema.MIGRATIONS", broken)
     with pytest.raises(EnvironmentFault, match="already exists"):
         open_database(file)
     with closing(sqlite3.connect(file)) as connection:
@@ -114,6 +116,15 @@ def test_the_median_of_the_newest_five(db: sqlite3.Connection) -> None:
     for took in (1000.0, 1000.0, 1.0, 9.0, 3.0, 5.0, 7.0):  # the first two are forgotten
         history.add(SPEC, {Phase.LAUNCH: took, Phase.WEIGHTS: 2 * took}, 0.0)
     assert history.expected("m", "vllm", "1") == {Phase.LAUNCH: 5.0, Phase.WEIGHTS: 10.0}
+
+
+def test_the_longest_of_all_that_are_remembered(db: sqlite3.Connection) -> None:
+    history = History(db)
+    assert history.longest("m", "vllm", "1") == {}
+    for took in (1000.0, 1.0, 9.0, 3.0, 5.0, 7.0, 2.0):
+        history.add(SPEC, {Phase.LAUNCH: took, Phase.WEIGHTS: 2 * took}, 0.0)
+    assert history.longest("m", "vllm", "1") == {Phase.LAUNCH: 1000.0, Phase.WEIGHTS: 2000.0}
+    assert history.longest("m", "vllm", "2") == {}
 
 
 def test_one_outlier_does_not_matter(db: sqlite3.Connection) -> None:
@@ -140,6 +151,27 @@ def test_model_engine_and_version_are_told_apart(
     history = History(db)
     history.add(SPEC, {Phase.WEIGHTS: 3.0}, 0.0)
     assert history.expected(*other) == {}
+
+
+def test_the_newest_starts_are_found_without_sorting_all(db: sqlite3.Connection) -> None:
+    """It is asked for on the event loop, for each request that waits and each status."""
+    plan = db.execute(f"EXPLAIN QUERY PLAN {_NEWEST_FIRST}", ("m", "vllm", "1", 65)).fetchall()
+    told = " ".join(str(row[3]) for row in plan)
+    assert "phase_history_newest" in told
+    assert "TEMP B-TREE" not in told
+
+
+def test_old_starts_are_forgotten_and_no_other_models(db: sqlite3.Connection) -> None:
+    history = History(db)
+    history.add(replace(SPEC, model="n"), {Phase.WEIGHTS: 3.0}, 0.0)
+    for took in range(1000):
+        history.add(SPEC, dict.fromkeys(Phase, float(took)), float(took))
+    kept = [phase for phase in Phase if phase not in BEFORE_LAUNCH]
+    found = db.execute("SELECT count(*), min(seconds) FROM phase_history WHERE model = 'm'")
+    assert found.fetchone() == (KEPT * len(kept), 1000.0 - KEPT)
+    assert history.expected("m", "vllm", "1") == dict.fromkeys(kept, 997.0)
+    assert history.last("m", "vllm", "1") == dict.fromkeys(kept, 999.0)
+    assert history.expected("n", "vllm", "1") == {Phase.WEIGHTS: 3.0}
 
 
 def test_a_clock_that_was_set_back_counts_as_nothing(db: sqlite3.Connection) -> None:

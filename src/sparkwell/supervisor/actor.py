@@ -2,46 +2,71 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from functools import partial
-from typing import Any, TypeVar
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
-from sparkwell.core.errors import ConflictError
-from sparkwell.core.launch import LaunchSpec, Running
-from sparkwell.core.phases import Phase, PhaseMark
+from sparkwell.core.errors import ConflictError, SparkwellError
+from sparkwell.core.launch import LaunchSpec
 from sparkwell.core.protocols import Driver
 from sparkwell.supervisor import messages
-from sparkwell.supervisor.box import Box, Instance, State
+from sparkwell.supervisor.adoption import NOTHING_KNOWN, Adoption, Earlier
+from sparkwell.supervisor.aides import (
+    CalmMemory,
+    Diagnose,
+    Intents,
+    Measured,
+    Memory,
+    NoIntents,
+    NoStarts,
+    OnDemand,
+    Prepare,
+    Provide,
+    no_findings,
+)
+from sparkwell.supervisor.alarm import OFTEN, Alarm
+from sparkwell.supervisor.box import Box, Instance, Leaving, Request, State
+from sparkwell.supervisor.breaker import Breaker
+from sparkwell.supervisor.deeds import Deeds, Finished
+from sparkwell.supervisor.desk import Desk
+from sparkwell.supervisor.hands import Hands
 from sparkwell.supervisor.journal import Journal
-from sparkwell.supervisor.leases import Lease, Leases
+from sparkwell.supervisor.liveness import Rules
 from sparkwell.supervisor.machine import ready_instance, step
-from sparkwell.supervisor.start import OnMark, StartWatch, Timeline
-from sparkwell.supervisor.telling import facts, ids, words
+from sparkwell.supervisor.room import holding
+from sparkwell.supervisor.runs import Runs
+from sparkwell.supervisor.start import StartWatch
+from sparkwell.supervisor.sure_intents import SureIntents
+from sparkwell.supervisor.switch_notes import SwitchNotes
+from sparkwell.supervisor.tasks import Tasks
+from sparkwell.supervisor.telling import Teller, ids
+from sparkwell.supervisor.terms import NO_TERMS, PERSON, Budget, Policy, Terms, priority_of
+from sparkwell.supervisor.tickets import Ticket
+from sparkwell.supervisor.view import View
+from sparkwell.supervisor.waiters import Waiters
 
 logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
-Prepare = Callable[[str], LaunchSpec]
-"""Makes the launch spec for an instance id; raises SparkwellError when it cannot be launched."""
-
-Provide = Callable[[OnMark], Awaitable[LaunchSpec]]
-"""Fetches what a start lacks, telling how far it is, and makes the spec that is launched."""
-
-Measured = Callable[[LaunchSpec, Mapping[str, float]], Awaitable[None]]
-"""Takes what a start that became ready said of itself: figures by name, e.g. weights_gib."""
+_LOOKING = "adoption"
+"""Stands among what has to settle while it is not known what an earlier daemon left running."""
+_SETTLE_S = 0.05
+"""After so long the box hears of leases that came and went."""
 
 
 async def _forget(_spec: LaunchSpec, _facts: Mapping[str, float]) -> None:
     """Nobody wants to know."""
 
 
-class Supervisor:
+class Supervisor(View):
     """Owns the box. All methods belong to one event loop; state changes only in ``_apply``.
 
     ``watch`` follows a start until the engine answers; ``finished`` is told the timeline of
     every start that became ready, so that the next one can be estimated; ``measured`` is told
     the figures of its log and metrics, an adopted one's too: whoever started the engine, they are
-    its own words.
+    its own words. ``policy`` and ``budget`` are the rules of the queue and what all engines may
+    hold together; ``memory``, ``intents`` and ``on_demand`` are described in ``aides``.
+    ``liveness`` says when a ready engine is looked at, None: never. ``diagnose`` says why a run
+    failed, before its failure is told.
     """
 
     def __init__(
@@ -51,341 +76,314 @@ class Supervisor:
         watch: StartWatch,
         *,
         new_id: Callable[[str], str],
-        finished: Callable[[LaunchSpec, Timeline], None] = lambda _spec, _timeline: None,
+        finished: Finished = lambda _spec, _timeline: None,
         measured: Measured = _forget,
+        policy: Policy | None = None,
+        budget: Budget | None = None,
+        memory: Memory | None = None,
+        intents: Intents | None = None,
+        on_demand: OnDemand | None = None,
+        liveness: Rules | None = None,
+        diagnose: Diagnose = no_findings,
+        breakers: Sequence[Breaker] = (),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._driver = driver
-        self._journal = journal
-        self._watch = watch
+        on_demand, intents = on_demand or NoStarts(), SureIntents(intents or NoIntents())
+        box = Box(
+            breakers=tuple(breakers),
+            budget=budget or Budget(),
+            policy=policy or Policy(),
+            seed=secrets.token_hex(3),
+        )
+        super().__init__(box, Runs(said=watch.said), clock)
         self._new_id = new_id
-        self._finished = finished
-        self._measured = measured
-        self._box = Box()
-        self._specs: dict[str, LaunchSpec] = {}
-        self._timelines: dict[str, Timeline] = {}
-        self._leases = Leases()
-        self._provide: dict[str, Provide] = {}
-        self._preparing: dict[str, asyncio.Task[LaunchSpec]] = {}
-        self._launching: dict[str, asyncio.Event] = {}
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self._turn = asyncio.Lock()
+        self._tasks = Tasks()
+        self._teller = Teller(journal, self._runs)
+        self._deeds = Deeds(
+            driver,
+            watch,
+            self._runs,
+            self._tasks,
+            tell=self._apply,
+            seen=self.get,
+            memory=memory or CalmMemory(),
+            intents=intents,
+            on_demand=on_demand,
+            finished=finished,
+            measured=measured,
+            liveness=liveness,
+            diagnose=diagnose,
+        )
+        self._hands = Hands(self._deeds, self._runs, self._tasks)
+        self._adoption = Adoption(
+            driver,
+            self._deeds,
+            self._runs,
+            on_demand,
+            lives=self.lives,
+            tell=self._apply,
+        )
+        self._desk = Desk(
+            self._runs,
+            self.get,
+            clock,
+            left=lambda request: self._apply(messages.Left(request)),
+            released=self._back,
+        )
+        self._switches = SwitchNotes(intents, self._runs)
+        self._waiters = Waiters()
+        self._alarm = Alarm(clock, lambda: self._apply(messages.Tick()))
         self._closing = False
-        self._changed = asyncio.Condition()
-
-    # ── what others may see ─────────────────────────────────────────────────────────────────
+        self._settling: asyncio.TimerHandle | None = None
 
     @property
-    def instances(self) -> tuple[Instance, ...]:
-        """All that live, and for each model the run that failed last; for showing."""
-        return self._box.instances
-
-    def of(self, model: str) -> Instance | None:
-        """The instance of a model, or the one that failed last; for showing."""
-        return self._box.of(model)
-
-    def timeline(self, instance: str) -> Timeline | None:
-        """When an instance entered its phases, in Unix seconds."""
-        return self._timelines.get(instance)
-
-    def spec(self, instance: str) -> LaunchSpec | None:
-        """What an instance of this daemon was launched with."""
-        return self._specs.get(instance)
-
-    @property
-    def requests_running(self) -> int:
-        """Leases that are out now."""
-        return self._leases.total
-
-    def leases(self, instance: str) -> int:
-        """Leases on one instance that are out now."""
-        return self._leases.on(instance)
+    def idle(self) -> bool:
+        """Whether nothing is kept and nothing is being done for anybody."""
+        runs = (self._runs.specs, self._runs.timelines, self._runs.provide, self._runs.began)
+        return not any((*runs, self._deeds.busy_with, self._tasks, self._desk))
 
     # ── what others may ask for ─────────────────────────────────────────────────────────────
 
-    async def adopt(self) -> None:
-        """Take over what an earlier daemon left running."""
-        for running in await self._driver.running():
-            await self._adopt_one(running)
+    async def adopt(self, earlier: Earlier = NOTHING_KNOWN) -> None:
+        """Take over what an ``earlier`` daemon left running; nothing starts meanwhile.
 
-    def up(self, model: str, prepare: Prepare, provide: Provide | None = None) -> str:
+        A request may come before it is known what runs: its model must not be started a second
+        time, nor beside engines whose memory nobody counts yet.
+        """
+        self._apply(messages.Settling(_LOOKING))
+        try:
+            await self._adoption.all(earlier)
+        finally:
+            self._apply(messages.Settled(_LOOKING))
+
+    def up(
+        self,
+        model: str,
+        prepare: Prepare,
+        provide: Provide | None = None,
+        *,
+        terms: Terms = NO_TERMS,
+        forced: bool = False,
+    ) -> str:
         """Begin to serve ``model`` and return its instance id, at once.
 
         ``provide`` fetches what the start lacks and makes the final spec; without one the spec
-        of ``prepare`` is launched. Raises ConflictError when the model is just stopping, and
-        what ``prepare`` raises; nothing has changed then.
+        of ``prepare`` is launched. Raises ConflictError when the model is just stopping, or does
+        not fit beside the others unless it is ``forced``, and what ``prepare`` raises; nothing
+        has changed then.
         """
         if self._closing:
             raise ConflictError("The daemon is ending.", hint="Try again in a moment.")
-        wanted = messages.Up(model, self._new_id(model))
-        box, effects = step(self._box, wanted)
-        if effects:
-            self._specs[wanted.instance] = prepare(wanted.instance)
-            if provide:
-                self._provide[wanted.instance] = provide
-        self._carry_out(box, effects)
+        instance = self._new_id(model)
         current = self._box.of(model)
-        return current.id if current else wanted.instance
+        new = current is None or not current.holds_the_machine
+        spec = prepare(instance) if new else None
+        held = spec.held_bytes if spec else None
+        wanted = messages.Up(model, instance, terms, held, forced=forced)
+        at = self.now
+        box, effects = step(self._box, wanted, at)
+        if spec:
+            self._runs.specs[instance], self._runs.last[model] = spec, spec.labels
+            if provide:
+                self._runs.provide[instance] = provide
+        self._carry_out(wanted, box, effects, at)
+        now = self._box.of(model)
+        return now.id if now else instance
 
     def refuse_more(self) -> None:
         """Start nothing any more: what starts while the daemon ends would outlive it."""
         self._closing = True
+        self._apply(messages.Closed())
 
     async def down(self, model: str | None = None) -> list[Instance]:
         """End a model, or all, and return when no process of them is left."""
-        stopped = [each for each in self._box.live if model in (None, each.model)]
+        # Also what is lost: its stop is tried again.
+        stopped = [each for each in holding(self._box) if model in (None, each.model)]
+        for each in [model] if model else list(self._runs.last):
+            self._runs.last.pop(each, None)
         self._apply(messages.Down(model))
-        async with self._changed:  # these, and not: until nothing runs; the next may by then
-            await self._changed.wait_for(lambda: not any(map(self._holds, ids(stopped))))
+        if model is None:  # also where the daemon ends: the next one shall not bring anybody back
+            self._switches.see(self._box)
+        # These, and not: until nothing runs; the next may by then.
+        await self._waiters.until(lambda: not any(map(self.holds, ids(stopped))))
         return stopped
 
-    def ensure_ready(self, model: str) -> Lease:
-        """A lease on an engine that serves ``model`` now; call its ``release`` when done.
+    def ensure_ready(
+        self, model: str, terms: Callable[[], Terms] | None = None, *, priority: int = 0
+    ) -> Ticket:
+        """A place for one request: with its lease at once when the model is ready.
 
-        Raises NotReadyError that says what to do.
+        ``terms`` is asked only where the model is not ready, and makes it be started; without it
+        only one that runs already is waited for. Raises NotReadyError, TooBusyError and others of
+        the family at once when it is known now that there will be no lease, and what ``terms``
+        raises. ``priority`` is the request's own, beside that of its model.
         """
-        instance = ready_instance(self._box, model)
-        return self._leases.give(instance.id, model, self._specs[instance.id].endpoint)
+        now = self.now
+        if ticket := self._at_once(model, now):
+            return ticket
+        current = self._box.of(model)
+        ready = current is not None and current.state is State.READY
+        known = self._terms(model, current, terms, ready=ready)
+        ticket = self._desk.take(model, now)
+        until = now + self._box.policy.max_wait_s
+        rank = priority_of(known, priority)
+        try:
+            self._apply(messages.Asked(Request(ticket.id, model, now, until, known, rank)))
+        except BaseException:  # a lease that nobody gives back would keep the model for ever
+            ticket.withdraw()
+            raise
+        if ticket.refusal:
+            raise ticket.refusal
+        return ticket
+
+    def _at_once(self, model: str, now: float) -> Ticket | None:
+        """A ticket with its lease, where the model serves; the box hears of it later."""
+        instance = self._latest.of(model)
+        if instance is None or instance.state is not State.READY:
+            return None
+        ticket = self._desk.at_once(model, instance.id, now)
+        if self._settling is None:
+            loop = asyncio.get_running_loop()
+            self._settling = loop.call_later(_SETTLE_S, self._settle)
+        self._uses.more(instance.id)
+        return ticket
+
+    def _back(self, instance: str) -> None:
+        """A lease is back; where nobody waits for that, the box hears of it later."""
+        if self._settling is not None and self._says_nothing(instance):
+            self._uses.fewer(instance, self.now)
+        else:
+            self._apply(messages.Released(instance))
+
+    def _says_nothing(self, instance: str) -> bool:
+        """Whether nobody can leave, start or be served because a lease of an instance is back."""
+        current = self._latest.get(instance)
+        if current is None or current.state is not State.READY:
+            return False
+        others_use_it = current.serving + self._uses.of(instance) > 1
+        return others_use_it or (current.leave is None and not self._latest.waiting)
+
+    def _settle(self) -> None:
+        """Make the box up to date, and do what has to follow."""
+        self._settling = None
+        box = self._box
+        self._switches.see(box)
+        self._waiters.wake()
+        for instance in box.instances:
+            if not instance.serving:
+                self._alarm.after(messages.Released(instance.id), box, box, self.now)
+
+    async def switch_to(self, model: str, terms: Terms, labels: Mapping[str, str]) -> str:
+        """Make others leave for a model, as a request would; return when its start has begun.
+
+        ``labels`` say how it is to be started. The model is kept, as one that is upped. Raises as
+        ``ensure_ready``.
+        """
+        self._apply(messages.Forgiven(model))
+        started_anew = not self.lives(model)
+        ticket = self.ensure_ready(model, lambda: terms, priority=PERSON)
+        if started_anew:  # else it goes on, or wakes, with what it was started with
+            self._runs.last[model] = labels
+        self._tasks.spawn(self._keep(ticket, terms))
+        await self._waiters.until(lambda: self.has_begun(model) or ticket.refusal is not None)
+        if ticket.refusal:
+            raise ticket.refusal
+        current = self._box.of(model)
+        return current.id if current else ""
+
+    async def _keep(self, ticket: Ticket, terms: Terms) -> None:
+        """A person wanted it: it stays when the request that started it is done."""
+        with suppress(SparkwellError):  # whoever asked is told of it
+            lease = await ticket.wait()
+            lease.release()
+            if self.holds(lease.instance):  # not one that ended in this very moment
+                self._apply(messages.Up(ticket.model, lease.instance, terms))
+
+    def want(self, models: Sequence[Leaving], labels: Mapping[str, Mapping[str, str]]) -> None:
+        """Start these as soon as there is room and nobody waits for another: they ran before.
+
+        ``labels`` are those of their last runs, by model.
+        """
+        for model, given in labels.items():
+            self._runs.last.setdefault(model, given)
+        self._apply(messages.Wanted(tuple(models)))
+
+    def report(self, event: messages.Hung | messages.Tripped) -> None:
+        """Take what a watcher of running engines has found."""
+        self._apply(event)
+
+    def silent_s(self, instance: str) -> float | None:
+        """Seconds for which a ready engine gave no token to its canary; None where it is well."""
+        return self._deeds.silent_s(instance)
 
     async def settled(self, instance: str) -> Instance | None:
         """Wait until a start has ended one way or the other; None when it was stopped."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self._is_moving(instance))
+        await self._waiters.until(lambda: not self.is_moving(instance))
         return self._box.get(instance)
 
     async def close(self) -> None:
         """Let go of everything; engines go on running."""
-        while self._tasks:  # one that ends may begin another
-            for task in list(self._tasks):
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._alarm.cancel()
+        if self._settling is not None:
+            self._settling.cancel()
+        self._deeds.leave()
+        await self._tasks.close()
 
     # ── the one place where state changes ───────────────────────────────────────────────────
 
     def _apply(self, event: messages.Event) -> None:
-        box, effects = step(self._box, event)
-        self._carry_out(box, effects)
+        at = self.now
+        box, effects = step(self._box, event, at)
+        self._carry_out(event, box, effects, at)
 
-    def _carry_out(self, box: Box, effects: tuple[messages.Effect, ...]) -> None:
-        self._box = box
+    def _carry_out(
+        self, event: messages.Event, box: Box, effects: tuple[messages.Effect, ...], at: float
+    ) -> None:
+        """Have done what a step of the time ``at`` came to."""
+        before, self._box = self._box, box
         for effect in effects:
-            self._carry_out_one(effect)
-        self._forget_the_gone()
-        self._spawn(self._notify())
+            try:
+                self._carry_out_one(effect)
+            except Exception:  # what is not told is done all the same
+                logger.exception("An effect could not be carried out: %s", type(effect).__name__)
+        if not self._closing:  # what is not over then, the next daemon sees to
+            self._switches.see(box)
+        self._waiters.wake()
+        if not isinstance(event, OFTEN):
+            self._forget_the_gone()
+        self._alarm.after(event, before, box, at)
 
     def _carry_out_one(self, effect: messages.Effect) -> None:
         match effect:
-            case messages.Launch(instance=instance):
-                self._timelines[instance] = Timeline()
-                self._launching[instance] = asyncio.Event()
-                self._spawn(self._launch(instance))
-            case messages.Follow(instance=instance):
-                self._timelines[instance] = Timeline(observed=False)
-                self._spawn(self._live(instance))
-                self._spawn(self._have_the_turn(instance))
-            case messages.Terminate(instance=instance):
-                self._spawn(self._terminate(instance))
+            case messages.Grant():
+                self._desk.grant(effect)
+            case messages.Refuse():
+                self._desk.refuse(effect)
             case messages.Tell():
-                self._tell(effect)
+                self._switches.hear(effect, self._box)
+                self._teller.tell(effect)
+            case _:
+                self._hands.begin(effect, self._box, self.now)
 
-    def _tell(self, tell: messages.Tell) -> None:
-        instance = tell.instance
-        event = self._journal.add(
-            tell.kind,
-            tell.message,
-            model=instance.model,
-            instance=instance.id,
-            data=facts(instance),
-        )
-        timeline = self._timelines.get(instance.id)
-        if timeline and instance.state in (State.STARTING, State.READY):
-            timeline.enter(instance.phase, event.at)
-        level = logging.DEBUG if tell.kind == "instance.progress" else logging.INFO
-        logger.log(level, tell.message, extra={"action": tell.kind})
+    # ── requests ────────────────────────────────────────────────────────────────────────────
 
-    # ── effects ─────────────────────────────────────────────────────────────────────────────
-
-    async def _launch(self, instance: str) -> None:
-        """Fetch what is missing, wait for the turn, start, and keep the turn until it answers.
-
-        One start at a time: an engine measures the memory while it starts, and another that
-        takes or frees some meanwhile makes it fail.
-        """
-        try:
-            if not await self._prepared(instance):
-                return
-            try:
-                await self._start(instance)
-            finally:
-                self._turn.release()
-        finally:
-            self._launched(instance)
-
-    async def _prepared(self, instance: str) -> bool:
-        """Whether the start has all it needs, and the turn; else its end has been told."""
-        work = self._preparing[instance] = self._spawn(self._prepare(instance))
-        await asyncio.wait({work})
-        del self._preparing[instance]
-        if work.cancelled():
-            self._apply(messages.Withdrawn(instance))
-        elif error := work.exception():
-            self._apply(messages.NotLaunched(instance, *words(error)))
-        elif not self._is_starting(instance):  # asked to end while it was getting the turn
-            self._turn.release()
-            self._apply(messages.Withdrawn(instance))
-        else:
-            self._specs[instance] = work.result()
-            return True
-        return False
-
-    async def _prepare(self, instance: str) -> LaunchSpec:
-        provide = self._provide.pop(instance, None)
-        heard = partial(self._heard, instance)
-        spec = await provide(heard) if provide else self._specs[instance]
-        if self._turn.locked():
-            heard(PhaseMark(Phase.QUEUE))
-        await self._turn.acquire()
-        return spec
-
-    async def _start(self, instance: str) -> None:
-        self._heard(instance, PhaseMark(Phase.LAUNCH))
-        try:
-            running = await self._driver.start(self._specs[instance])
-        except Exception as error:
-            self._apply(messages.NotLaunched(instance, *words(error)))
-        else:
-            self._specs[instance] = running.spec
-            self._spawn(self._live(instance))
-            self._launched(instance)
-            await self.settled(instance)
-
-    async def _have_the_turn(self, instance: str) -> None:
-        """An adopted start measures memory as any other does; nobody else may meanwhile."""
-        async with self._turn:
-            await self.settled(instance)
-
-    def _launched(self, instance: str) -> None:
-        """Whoever wants to stop it may: there is something to stop, or never will be."""
-        if launching := self._launching.pop(instance, None):
-            launching.set()
-        self._forget_the_gone()
-
-    async def _live(self, instance: str) -> None:
-        """See a running instance through to its end, whatever happens on the way."""
-        starting = self._spawn(self._bring_up(instance))
-        try:
-            record = await self._driver.wait(instance)
-            cause = None if record.requested else await self._cause(instance)
-        except Exception as error:
-            self._apply(messages.Lost(instance, *words(error)))
-        else:
-            self._apply(messages.Ended(instance, record, cause))
-        finally:
-            starting.cancel()
-
-    async def _bring_up(self, instance: str) -> None:
-        """Follow the start; every outcome but the engine's end comes back as an event."""
-        spec = self._specs[instance]
-        try:
-            await self._watch.until_ready(spec, partial(self._heard, instance))
-        except Exception as error:
-            self._apply(messages.Failed(instance, *words(error)))
-        else:
-            self._apply(messages.Answered(instance))
-            self._keep_timeline(spec)
-            await self._keep_facts(spec)
-
-    def _heard(self, instance: str, mark: PhaseMark) -> None:
-        if timeline := self._timelines.get(instance):
-            timeline.learn(mark.facts)
-        self._apply(messages.Progressed(instance, mark))
-
-    async def _cause(self, instance: str) -> str | None:
-        """What the engine says of its failed start; the first error is the one that matters."""
-        if not self._is_starting(instance):
-            return None
-        read_error = self._watch.talks[self._specs[instance].engine].read_error
-        async for line in self._driver.follow(instance):
-            if said := read_error(line):
-                return said
-        return None
-
-    def _keep_timeline(self, spec: LaunchSpec) -> None:
-        timeline = self._timelines.get(spec.instance)
-        if timeline and timeline.complete:
-            self._finished(spec, timeline)
-
-    async def _keep_facts(self, spec: LaunchSpec) -> None:
-        """Hand on what the engine said of itself. It is ready: no request waits for this."""
-        timeline = self._timelines.get(spec.instance)
-        if timeline and Phase.READY in timeline.entered:
-            timeline.learn(await self._watch.figures(spec))
-            await self._measured(spec, timeline.facts)
-
-    async def _terminate(self, instance: str) -> None:
-        """Its end is seen by ``_live``, as every end is.
-
-        What is being fetched is let go of at once. A launch on its way is waited for: what a
-        driver has not yet started it cannot stop.
-        """
-        if preparing := self._preparing.get(instance):
-            preparing.cancel()
-            return
-        if launching := self._launching.get(instance):
-            await launching.wait()
-        if not self._holds(instance):
-            return
-        try:
-            await self._driver.stop(instance)
-        except Exception as error:
-            self._apply(messages.Lost(instance, *words(error)))
-
-    async def _adopt_one(self, running: Running) -> None:
-        spec = running.spec
-        if spec.instance in self._specs:
-            return  # our own: it was started while the driver was looking
-        current = self._box.of(spec.model)
-        if current and current.holds_the_machine:
-            # A model has one instance; a second one is left over from a crash.
-            await self._driver.stop(spec.instance)
-            return
-        self._specs[spec.instance] = spec
-        self._apply(messages.Adopted(spec.model, spec.instance))
-        self._timelines[spec.instance].entered[Phase.LAUNCH] = running.started_at
-
-    # ── helpers ─────────────────────────────────────────────────────────────────────────────
-
-    def _holds(self, instance: str) -> bool:
-        current = self._box.get(instance)
-        return current is not None and current.holds_the_machine
-
-    def _is_starting(self, instance: str) -> bool:
-        current = self._box.get(instance)
-        return current is not None and current.state is State.STARTING
-
-    def _is_moving(self, instance: str) -> bool:
-        current = self._box.get(instance)
-        return current is not None and current.state in (State.STARTING, State.STOPPING)
+    def _terms(
+        self,
+        model: str,
+        current: Instance | None,
+        terms: Callable[[], Terms] | None,
+        *,
+        ready: bool,
+    ) -> Terms:
+        if current and ready:
+            return current.terms
+        if terms and not self._closing:
+            return terms()
+        if current is None or current.state is State.FAILED or self._closing:
+            ready_instance(self._box, model)  # raises: it says what to do
+        return current.terms if current else NO_TERMS
 
     def _forget_the_gone(self) -> None:
         """What was kept for instances that the box no longer knows."""
-        known = {*ids(self._box.instances), *self._launching, *self._preparing}
-        known |= {*self._leases.instances}
-        for kept in (self._specs, self._timelines, self._provide):
-            for instance in [each for each in kept if each not in known]:
-                del kept[instance]
-
-    async def _notify(self) -> None:
-        async with self._changed:
-            self._changed.notify_all()
-
-    def _spawn(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-        return task
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        handled = task in self._preparing.values()
-        if not task.cancelled() and task.exception() and not handled:
-            logger.error("A supervisor task failed", exc_info=task.exception())
+        known = {*ids(self._box.instances), *self._box.settling, *self._deeds.busy_with}
+        self._runs.forget_all_but(known)

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import socket
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -13,6 +15,7 @@ from sparkwell.core.phases import Phase, PhaseMark
 from sparkwell.core.protocols import Driver
 from sparkwell.engines.talk import TALKS, EngineTalk, Facts, canary_model
 
+LONGEST_SHOWN = 300
 OnMark = Callable[[PhaseMark], None]
 
 
@@ -63,7 +66,8 @@ class StartWatch:
     """Follows one start. ``timeout_s`` bounds it from launch to the first token.
 
     ``talks`` says how each engine is talked to. ``poll_s`` is the pause between health checks; it
-    bounds how much later than the engine itself we say "ready".
+    bounds how much later than the engine itself we say "ready". ``said`` has the last line of each
+    start that is followed now, by instance: what is shown where no wording is known.
     """
 
     driver: Driver
@@ -72,6 +76,7 @@ class StartWatch:
     canary_timeout_s: float = 120.0
     poll_s: float = 0.2
     metrics_timeout_s: float = 5.0
+    said: dict[str, str] = field(default_factory=dict)
 
     async def until_ready(self, spec: LaunchSpec, on_mark: OnMark) -> None:
         """Return when the engine is healthy and has generated a token.
@@ -84,7 +89,7 @@ class StartWatch:
             async with asyncio.timeout(self.timeout_s):
                 await self._healthy(spec)
                 on_mark(PhaseMark(Phase.CANARY))
-                await self._one_token(spec)
+                await self.one_token(spec)
         except TimeoutError:
             raise EnvironmentFault(
                 f"it was not ready within {self.timeout_s:.0f} s (setting start_timeout_s)"
@@ -93,6 +98,7 @@ class StartWatch:
             reading.cancel()
             # Collected, not raised: a log that cannot be read does not make an engine unwell.
             await asyncio.gather(reading, return_exceptions=True)
+            self.said.pop(spec.instance, None)
 
     async def figures(self, spec: LaunchSpec) -> Facts:
         """What a ready engine's API says of its memory; empty where it cannot be had."""
@@ -108,8 +114,10 @@ class StartWatch:
             return ()
 
     async def _read_log(self, spec: LaunchSpec, on_mark: OnMark) -> None:
-        read_line = self.talks[spec.engine].read_line
+        read_line = self.talks[spec.engine].new_reader()
         async for line in self.driver.follow(spec.instance):
+            if line.strip():
+                self.said[spec.instance] = line.strip()[:LONGEST_SHOWN]
             mark = read_line(line)
             if mark is not None:
                 on_mark(mark)
@@ -117,11 +125,15 @@ class StartWatch:
     async def _healthy(self, spec: LaunchSpec) -> None:
         talk = self.talks[spec.engine]
         async with session(spec.endpoint, timeout_s=10) as client:
-            while not await _is_healthy(client, spec, talk):  # noqa: ASYNC110 - polled
+            while not (_listens(spec.endpoint) and await _is_healthy(client, spec, talk)):  # noqa: ASYNC110
                 await asyncio.sleep(self.poll_s)
 
-    async def _one_token(self, spec: LaunchSpec) -> None:
-        """The canary: a green /health says nothing about generating (containers lie)."""
+    async def one_token(self, spec: LaunchSpec) -> None:
+        """The canary: a green /health says nothing about generating (containers lie).
+
+        An engine that embeds and does not generate is asked for one vector. Raises
+        EnvironmentFault when nothing comes.
+        """
         body = {"model": canary_model(spec), "prompt": "Hello", "max_tokens": 1, "temperature": 0}
         async with session(spec.endpoint, timeout_s=self.canary_timeout_s) as client:
             try:
@@ -144,6 +156,25 @@ def session(endpoint: Endpoint, *, timeout_s: float) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(connector=connector, timeout=timeout)
 
 
+def _listens(endpoint: Endpoint) -> bool:
+    """Whether somebody takes connections on the socket; where there is none, yes.
+
+    vLLM listens when it has loaded. To ask the kernel costs a tenth of a request that is refused,
+    and it is asked five times a second for as long as a start takes.
+    """
+    if endpoint.uds is None:
+        return True
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(endpoint.uds)
+        except BlockingIOError:  # so many ask that one more would have to wait
+            return True
+        except OSError:
+            return False
+    return True
+
+
 async def _is_healthy(client: aiohttp.ClientSession, spec: LaunchSpec, talk: EngineTalk) -> bool:
     try:
         async with client.get(spec.endpoint.url(talk.health_path)) as response:
@@ -157,13 +188,38 @@ async def _completion_tokens(
 ) -> int:
     async with client.post(endpoint.url("/v1/completions"), json=body) as response:
         text = await response.text()
+        if response.status == 404 and _NO_SUCH_PATH.search(text):
+            return await _vectors(client, endpoint, body)
         if response.status != 200:
-            raise EnvironmentFault(
-                f"the engine refused the first request ({response.status}): {text[:300]}"
-            )
+            raise _refused_first(response.status, text)
     try:
         return int(json.loads(text)["usage"]["completion_tokens"])
     except (ValueError, LookupError, TypeError):
         raise EnvironmentFault(
             f"the engine answered the first request with something else: {text[:300]}"
         ) from None
+
+
+async def _vectors(
+    client: aiohttp.ClientSession, endpoint: Endpoint, body: dict[str, object]
+) -> int:
+    """How many vectors a pooling engine makes of the canary's text: it has no completions."""
+    asked = {"model": body["model"], "input": body["prompt"]}
+    async with client.post(endpoint.url("/pooling"), json=asked) as response:
+        text = await response.text()
+        if response.status != 200:
+            raise _refused_first(response.status, text)
+    try:
+        return len(json.loads(text)["data"])
+    except (ValueError, LookupError, TypeError):
+        raise EnvironmentFault(
+            f"the engine answered the first request with something else: {text[:300]}"
+        ) from None
+
+
+def _refused_first(status: int, text: str) -> EnvironmentFault:
+    return EnvironmentFault(f"the engine refused the first request ({status}): {text[:300]}")
+
+
+_NO_SUCH_PATH = re.compile(r'"detail":\s*"Not Found"')
+"""What vLLM says of a path that it has not; of a model that it has not it says something else."""

@@ -4,10 +4,39 @@ import logging
 from collections.abc import Iterable
 
 from sparkwell.core.errors import SparkwellError
+from sparkwell.core.findings import Finding
 from sparkwell.core.launch import ExitRecord
-from sparkwell.supervisor.box import Instance
+from sparkwell.supervisor.box import Instance, State
+from sparkwell.supervisor.journal import Journal
+from sparkwell.supervisor.messages import Tell
+from sparkwell.supervisor.runs import Runs
 
 logger = logging.getLogger(__name__)
+_TIMED = (State.STARTING, State.WAKING, State.READY)
+
+
+class Teller:
+    """Writes what happens into journal, log and timelines."""
+
+    def __init__(self, journal: Journal, runs: Runs) -> None:
+        self._journal = journal
+        self._runs = runs
+
+    def tell(self, tell: Tell) -> None:
+        """Let everybody know."""
+        instance = tell.instance
+        event = self._journal.add(
+            tell.kind,
+            tell.message,
+            model=instance.model if instance else tell.model,
+            instance=instance.id if instance else None,
+            data={**(facts(instance) if instance else {}), **tell.data},
+        )
+        timeline = self._runs.timelines.get(instance.id) if instance else None
+        if instance and timeline and instance.state in _TIMED:
+            timeline.enter(instance.phase, event.at)
+        level = logging.DEBUG if tell.kind == "instance.progress" else logging.INFO
+        logger.log(level, tell.message, extra={"action": tell.kind})
 
 
 def ids(instances: Iterable[Instance]) -> list[str]:
@@ -24,6 +53,12 @@ def words(error: BaseException) -> tuple[str, str | None]:
     return mistake, "`sparkwell logs --daemon` may say more."
 
 
+def findings_of(error: BaseException) -> tuple[Finding, ...]:
+    """What an error rests on, where whoever raised it has looked."""
+    found: tuple[Finding, ...] = getattr(error, "findings", ())
+    return found
+
+
 def facts(instance: Instance) -> dict[str, object]:
     """What an event says about its instance, as JSON values."""
     return {
@@ -33,6 +68,7 @@ def facts(instance: Instance) -> dict[str, object]:
         "error": instance.error,
         "hint": instance.hint,
         **({"exit": _exit(instance.record)} if instance.record else {}),
+        **({"findings": [each.id for each in instance.findings]} if instance.findings else {}),
     }
 
 

@@ -11,10 +11,12 @@ from sparkwell.core.errors import ConflictError, EnvironmentFault, NotReadyError
 from sparkwell.core.launch import ExitRecord, LaunchSpec, Running
 from sparkwell.core.phases import Phase, PhaseMark
 from sparkwell.engines.talk import Facts
-from sparkwell.supervisor.actor import Provide, Supervisor
+from sparkwell.supervisor.actor import Supervisor
+from sparkwell.supervisor.aides import Provide
 from sparkwell.supervisor.box import Instance, State
 from sparkwell.supervisor.journal import Journal
 from sparkwell.supervisor.start import OnMark, StartWatch, Timeline
+from sparkwell.supervisor.tickets import Lease
 from sparkwell.testing.memory_driver import MemoryDriver
 
 
@@ -66,6 +68,11 @@ class Bench:
     def spec(self, instance: str, model: str = "m") -> LaunchSpec:
         endpoint = self.driver.endpoint(instance)
         return LaunchSpec(instance, model, "vllm", "1", ("engine",), endpoint)
+
+    def lease(self, model: str = "m") -> Lease:
+        lease = self.supervisor.ensure_ready(model).lease
+        assert lease
+        return lease
 
     async def starting(self, model: str = "m") -> str:
         """Up, and the engine runs; nobody has said yet whether it becomes ready."""
@@ -123,6 +130,7 @@ async def bench(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Bench]:
     left = asyncio.all_tasks() - {asyncio.current_task()}
     assert left == set()
     assert "A supervisor task failed" not in caplog.messages
+    assert "An effect could not be carried out" not in caplog.text
 
 
 # ── the usual way ───────────────────────────────────────────────────────────────────────────
@@ -171,7 +179,7 @@ async def test_what_a_start_said_of_its_memory_is_handed_on(bench: Bench) -> Non
 async def test_nobody_waits_for_metrics(bench: Bench) -> None:
     bench.watch.metrics.clear()
     instance = await bench.ready()
-    bench.supervisor.ensure_ready("m").release()
+    bench.lease("m").release()
     await until(lambda: bench.finished)
     assert bench.measured == []
     bench.watch.metrics.set()
@@ -217,8 +225,8 @@ async def test_another_model_runs_beside_the_first(bench: Bench) -> None:
     first = await bench.ready("m")
     second = await bench.ready("n")
     assert [each.id for each in bench.supervisor.instances] == [first, second]
-    assert bench.supervisor.ensure_ready("m").instance == first
-    assert bench.supervisor.ensure_ready("n").instance == second
+    assert bench.lease("m").instance == first
+    assert bench.lease("n").instance == second
     stopped = await bench.supervisor.down("m")
     assert [each.id for each in stopped] == [first]
     assert bench.driver.stopped == [first]
@@ -555,7 +563,7 @@ async def test_what_an_earlier_daemon_left_is_taken_over(bench: Bench) -> None:
     await until(lambda: bench.watch.outcomes)
     bench.watch.outcomes["old-1"].set_result(None)
     await until(lambda: bench.state is State.READY)
-    lease = bench.supervisor.ensure_ready("m")
+    lease = bench.lease("m")
     assert lease.endpoint == bench.driver.endpoint("old-1")
     lease.release()
     assert bench.driver.launched == []
@@ -633,7 +641,7 @@ async def test_an_adopted_engine_can_be_stopped(bench: Bench) -> None:
 
 async def test_leases_are_counted(bench: Bench) -> None:
     instance = await bench.ready()
-    first, second = (bench.supervisor.ensure_ready("m") for _ in range(2))
+    first, second = (bench.lease("m") for _ in range(2))
     assert bench.supervisor.requests_running == 2
     assert (first.instance, first.model) == (instance, "m")
     first.release()
@@ -645,15 +653,36 @@ async def test_leases_are_counted(bench: Bench) -> None:
 async def test_no_lease_before_ready(bench: Bench) -> None:
     with pytest.raises(NotReadyError, match="is not loaded"):
         bench.supervisor.ensure_ready("m")
-    await bench.starting()
-    with pytest.raises(NotReadyError, match="is starting"):
+    instance = await bench.starting()
+    ticket = bench.supervisor.ensure_ready("m")
+    assert ticket.lease is None
+    assert bench.supervisor.requests_running == 0
+    bench.watch.outcomes[instance].set_result(None)
+    lease = await ticket.wait()
+    assert (lease.instance, bench.supervisor.requests_running) == (instance, 1)
+    lease.release()
+
+
+async def test_a_lease_whose_step_failed_is_given_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its model would be busy for ever, and no other could be switched to."""
+    await bench.ready()
+
+    def fails(*_: object) -> None:
+        raise RuntimeError("a mistake of ours")
+
+    monkeypatch.setattr(bench.supervisor, "_at_once", lambda *_: None)
+    monkeypatch.setattr(bench.supervisor._alarm, "after", fails)
+    with pytest.raises(RuntimeError):
         bench.supervisor.ensure_ready("m")
+    monkeypatch.undo()
     assert bench.supervisor.requests_running == 0
 
 
 async def test_a_lease_outlives_its_engine(bench: Bench) -> None:
     await bench.ready()
-    lease = bench.supervisor.ensure_ready("m")
+    lease = bench.lease("m")
     await bench.supervisor.down()
     lease.release()
     assert bench.supervisor.requests_running == 0

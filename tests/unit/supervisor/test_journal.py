@@ -90,3 +90,35 @@ async def test_a_follower_that_is_too_slow_misses_the_old_ones() -> None:
     for _ in range(5):
         journal.add("a", "A")
     assert await asyncio.wait_for(take(journal, 1, 2), 5) == [4, 5]
+
+
+async def test_numbers_go_on_from_an_earlier_daemon() -> None:
+    journal = Journal(lambda: 0.0, seq=41)
+    assert (journal.cursor, journal.after(0)) == (41, [])
+    assert journal.add("a", "A").seq == 42
+    assert await asyncio.wait_for(take(journal, 7, 1), 5) == [42]
+
+
+async def test_who_follows_from_before_this_daemon_holds_nobody_up() -> None:
+    """Its events are in the store: here there are none, and none to wait for in a circle."""
+    journal = Journal(lambda: 0.0, seq=41)
+    following = asyncio.create_task(take(journal, 7, 1))
+    await asyncio.sleep(0.01)  # that it comes back is the test: it froze the whole daemon
+    journal.add("a", "A")
+    assert await asyncio.wait_for(following, 5) == [42]
+
+
+async def test_who_knows_of_more_than_there_is_gets_what_comes() -> None:
+    """Its numbers are of a store that was lost."""
+    journal = Journal(lambda: 0.0, seq=3)
+    following = asyncio.create_task(take(journal, 99, 1))
+    await asyncio.sleep(0)
+    journal.add("a", "A")
+    assert await asyncio.wait_for(following, 5) == [4]
+
+
+async def test_a_sink_is_called_with_each_event_in_order() -> None:
+    sunk: list[Event] = []
+    journal = Journal(lambda: 0.0, limit=2, sink=sunk.append)
+    events = [journal.add("a", "A") for _ in range(5)]
+    assert sunk == events

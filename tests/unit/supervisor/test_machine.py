@@ -1,252 +1,142 @@
-"""Every transition of the box: a table of all pairs, then random walks that hold invariants."""
+"""Every transition of the box: a table of all pairs of state and event, in transitions.txt."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-
-from sparkwell.core.errors import ConflictError, NotReadyError
-from sparkwell.core.launch import ExitRecord
-from sparkwell.core.phases import Phase, PhaseMark
-from sparkwell.supervisor.box import Box, Instance, State
-from sparkwell.supervisor.machine import ready_instance, step
-from sparkwell.supervisor.messages import (
-    Adopted,
-    Answered,
-    Down,
-    Ended,
-    Event,
-    Failed,
-    Follow,
-    Launch,
-    Lost,
-    NotLaunched,
-    Progressed,
-    Tell,
-    Terminate,
-    Up,
-    Withdrawn,
+from tests.unit.supervisor.transitions import (
+    BOXES,
+    CRASH,
+    EVENTS,
+    FAILED,
+    LOST,
+    NOW,
+    PREPARING,
+    READY,
+    SERVING,
+    SMALL,
+    STARTING,
+    STOP,
+    STOPPING,
+    TO_N,
+    M,
+    N,
+    box,
+    change_in_words,
+    request,
 )
 
-CRASH = ExitRecord(code=1, signal=None, requested=False, ended_at=5.0, last_lines=("boom",))
-STOP = ExitRecord(code=None, signal=15, requested=True, ended_at=5.0)
+from sparkwell.core.errors import ConflictError, NotReadyError
+from sparkwell.core.phases import Phase, PhaseMark
+from sparkwell.supervisor import messages as says
+from sparkwell.supervisor.box import Instance, Leaving, State
+from sparkwell.supervisor.machine import ready_instance, step
+from sparkwell.supervisor.messages import Tell
 
-STARTING = Instance("i1", "m", State.STARTING, Phase.WEIGHTS, 0.5)
-READY = Instance("i1", "m", State.READY, Phase.READY)
-STOPPING = Instance("i1", "m", State.STOPPING, Phase.WEIGHTS, 0.5)
-GIVEN_UP = replace(STOPPING, error="no token")  # a start that failed, on its way out
-FAILED = Instance("i1", "m", State.FAILED, Phase.WEIGHTS, 0.5, "no token")
-LOST = replace(FAILED, lost=True)  # its driver could not end it
-
-BOXES: dict[str, Box] = {
-    "empty": Box(),
-    "starting": Box((STARTING,)),
-    "ready": Box((READY,)),
-    "stopping": Box((STOPPING,)),
-    "given up": Box((GIVEN_UP,)),
-    "failed": Box((FAILED,)),
-    "lost": Box((LOST,)),
-}
-EVENTS: dict[str, Event] = {
-    "up same": Up("m", "i2"),
-    "up other": Up("n", "i2"),
-    "down": Down(),
-    "down m": Down("m"),
-    "down other": Down("n"),
-    "adopted": Adopted("n", "i2"),
-    "progressed": Progressed("i1", PhaseMark(Phase.COMPILE, 0.1)),
-    "progressed back": Progressed("i1", PhaseMark(Phase.INIT, 0.9)),
-    "answered": Answered("i1"),
-    "withdrawn": Withdrawn("i1"),
-    "not launched": NotLaunched("i1", "no uv"),
-    "failed": Failed("i1", "no token"),
-    "lost": Lost("i1", "no docker"),
-    "ended": Ended("i1", CRASH),
-    "late": Ended("i0", CRASH),
-}
+EVERY = "every state"
+REFUSED = "ConflictError"
 
 
-def lost(before: Instance) -> "Outcome":
-    """What becomes of an instance whose driver cannot see to its end."""
-    error = "its end could not be seen to: no docker"
-    return replace(before, state=State.FAILED, error=error, lost=True), ["instance.failed"]
+def read_table() -> dict[str, dict[str, str]]:
+    """By event and state, what happens; nothing where a pair is missing."""
+    table: dict[str, dict[str, str]] = {}
+    event = ""
+    for line in Path(__file__).with_name("transitions.txt").read_text("utf-8").splitlines():
+        if line.startswith("["):
+            event = line.strip("[]")
+            table[event] = {}
+        elif line and not line.startswith("#"):
+            state, _, outcome = line.partition(": ")
+            states = list(BOXES) if state == EVERY else [state]
+            table[event].update(dict.fromkeys(states, outcome))
+    return table
 
 
-NEW_M = Instance("i2", "m", State.STARTING, Phase.PREPARE)
-NEW_N = Instance("i2", "n", State.STARTING, Phase.PREPARE)
-FOUND_N = Instance("i2", "n", State.STARTING)
-SAME = "same"  # nothing changes, nothing is done
-REFUSED = "refused"  # ConflictError, nothing changes
-
-_begin_m = (NEW_M, ["Launch i2", "instance.starting"])
-_begin_n = (NEW_N, ["Launch i2", "instance.starting"])
-_adopt_n = (FOUND_N, ["Follow i2", "instance.adopted"])
-_stop = ["instance.stopping", "Terminate i1"]
-
-Outcome = str | tuple[Instance | None, list[str]]
-"""What becomes of the box's instance, or of the new one beside it, and what has to be done."""
-TABLE: dict[str, dict[str, Outcome]] = {
-    "empty": {
-        "up same": _begin_m,
-        "up other": _begin_n,
-        "adopted": _adopt_n,
-    },
-    "starting": {
-        "lost": lost(STARTING),
-        "up other": _begin_n,
-        "down": (STOPPING, _stop),
-        "down m": (STOPPING, _stop),
-        "withdrawn": (None, ["instance.stopped"]),
-        "adopted": _adopt_n,
-        "progressed": (
-            replace(STARTING, phase=Phase.COMPILE, fraction=0.1),
-            ["instance.phase"],
-        ),
-        "answered": (READY, ["instance.ready"]),
-        "not launched": (
-            replace(STARTING, state=State.FAILED, error="no uv"),
-            ["instance.failed"],
-        ),
-        "failed": (GIVEN_UP, _stop),
-        "ended": (
-            replace(
-                STARTING,
-                state=State.FAILED,
-                error="the engine ended by itself while starting (exit code 1)",
-                record=CRASH,
-            ),
-            ["instance.failed"],
-        ),
-    },
-    "ready": {
-        "lost": lost(READY),
-        "up other": _begin_n,
-        "down": (replace(READY, state=State.STOPPING), _stop),
-        "down m": (replace(READY, state=State.STOPPING), _stop),
-        "withdrawn": (None, ["instance.stopped"]),
-        "adopted": _adopt_n,
-        "not launched": (
-            replace(READY, state=State.FAILED, error="no uv"),
-            ["instance.failed"],
-        ),
-        "ended": (
-            replace(
-                READY,
-                state=State.FAILED,
-                error="the engine ended by itself while serving (exit code 1)",
-                record=CRASH,
-            ),
-            ["instance.failed"],
-        ),
-    },
-    "stopping": {
-        "lost": lost(STOPPING),
-        "withdrawn": (None, ["instance.stopped"]),
-        "up same": REFUSED,
-        "up other": _begin_n,
-        "adopted": _adopt_n,
-        "not launched": (None, ["instance.stopped"]),
-        "ended": (None, ["instance.stopped"]),
-    },
-    "given up": {
-        "lost": lost(GIVEN_UP),
-        "down": (STOPPING, []),
-        "down m": (STOPPING, []),
-        "withdrawn": (None, ["instance.stopped"]),
-        "up same": REFUSED,
-        "up other": _begin_n,
-        "adopted": _adopt_n,
-        "not launched": (
-            replace(GIVEN_UP, state=State.FAILED, error="no uv"),
-            ["instance.failed"],
-        ),
-        "ended": (
-            replace(GIVEN_UP, state=State.FAILED, record=CRASH),
-            ["instance.failed"],
-        ),
-    },
-    "failed": {
-        "up same": _begin_m,
-        "up other": _begin_n,
-        "down": (None, []),
-        "down m": (None, []),
-        "adopted": _adopt_n,
-    },
-    "lost": {
-        "up same": _begin_m,
-        "up other": _begin_n,
-        "down": (replace(STOPPING), _stop),
-        "down m": (replace(STOPPING), _stop),
-        "adopted": _adopt_n,
-    },
-}
+TABLE = read_table()
 
 
-def in_words(effect: object) -> str:
-    if isinstance(effect, Tell):
-        return effect.kind
-    assert isinstance(effect, Launch | Follow | Terminate)
-    return f"{type(effect).__name__} {effect.instance}"
+def outcome(state: str, event: str) -> str:
+    try:
+        after, effects = step(BOXES[state], EVENTS[event], NOW)
+    except ConflictError:
+        return REFUSED
+    return change_in_words(BOXES[state], after, effects)
+
+
+def test_the_table_names_every_event_and_only_known_states() -> None:
+    assert list(TABLE) == list(EVENTS)
+    assert {state for rows in TABLE.values() for state in rows} <= set(BOXES)
+
+
+def test_every_state_of_an_instance_is_in_the_table() -> None:
+    states = {each.state for before in BOXES.values() for each in before.instances}
+    assert states == set(State)
 
 
 @pytest.mark.parametrize("event", EVENTS)
-@pytest.mark.parametrize("box", BOXES)
-def test_every_pair_of_state_and_event(box: str, event: str) -> None:
-    before = BOXES[box]
-    expected = TABLE[box].get(event, SAME)
-    if expected == REFUSED:
-        with pytest.raises(ConflictError):
-            step(before, EVENTS[event])
-        return
-    after, effects = step(before, EVENTS[event])
-    wanted = (before.of("m"), []) if isinstance(expected, str) else expected
-    changed = after.of("n") or after.of("m")
-    assert (changed, [in_words(effect) for effect in effects]) == wanted
-    if changed and changed.model == "n":
-        assert after.of("m") == before.of("m")  # who is there already does not notice
+@pytest.mark.parametrize("state", BOXES)
+def test_every_pair_of_state_and_event(state: str, event: str) -> None:
+    assert outcome(state, event) == TABLE[event].get(state, "")
 
 
 def test_every_told_instance_is_as_it_is_afterwards() -> None:
-    for box in BOXES.values():
+    """What moves on in the same step is told again."""
+    for before in BOXES.values():
         for event in EVENTS.values():
             try:
-                after, effects = step(box, event)
+                after, effects = step(before, event, NOW)
             except ConflictError:
                 continue
-            told = [effect.instance for effect in effects if isinstance(effect, Tell)]
-            assert all(one == after.get(one.id) for one in told if after.get(one.id))
+            tells = [each.instance for each in effects if isinstance(each, Tell)]
+            last = {each.id: each for each in tells if each}
+            for told in last.values():
+                now = after.get(told.id)
+                assert now is None or _but_for_leases(now) == _but_for_leases(told)
+
+
+def _but_for_leases(instance: Instance) -> Instance:
+    """Leases are given after the telling."""
+    return replace(instance, serving=0, idle_since=None)
+
+
+# ── words ───────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_stop_that_was_asked_for_tells_how_it_ended() -> None:
-    _, effects = step(Box((STOPPING,)), Ended("i1", STOP))
+    _, effects = step(box(STOPPING), says.Ended("i1", STOP))
     told = effects[0]
     assert isinstance(told, Tell)
-    assert told.message == "m has stopped"
-    assert told.instance.record == STOP
+    assert told.instance
+    assert (told.message, told.instance.record) == ("m has stopped", STOP)
 
 
 def test_words_of_a_conflict() -> None:
     with pytest.raises(ConflictError) as stopping:
-        step(Box((STOPPING,)), Up("m", "i2"))
+        step(box(STOPPING), says.Up("m", "i2"))
     assert str(stopping.value) == (
         "m is still stopping, so it cannot start yet. Try again in a moment."
     )
 
 
+def test_a_person_s_start_that_does_not_fit_is_refused_in_words() -> None:
+    up = says.Up("n", "i2", N, 60)
+    with pytest.raises(ConflictError) as caught:
+        step(box(READY), up)
+    assert "n does not fit beside m" in str(caught.value)
+    assert "`sparkwell down m` makes room." in str(caught.value)
+    after, _ = step(box(READY), replace(up, forced=True))
+    assert [each.model for each in after.live] == ["m", "n"]
+
+
 def test_who_is_ready() -> None:
-    assert ready_instance(Box((READY,)), "m") is READY
+    assert ready_instance(box(READY), "m") is READY
 
 
 @pytest.mark.parametrize(
-    ("box", "model", "words"),
+    ("state", "model", "words"),
     [
-        ("empty", "m", "The model m is not loaded. Run `sparkwell up m`."),
-        (
-            "ready",
-            "n",
-            "The model n is not loaded. Run `sparkwell up n`.",
-        ),
+        ("nothing", "m", "The model m is not loaded. Run `sparkwell up m`."),
+        ("ready", "n", "The model n is not loaded. Run `sparkwell up n`."),
         (
             "starting",
             "m",
@@ -256,14 +146,9 @@ def test_who_is_ready() -> None:
         (
             "stopping",
             "m",
-            "The model m is stopping (loading weights). "
-            "Try again when `sparkwell status` says ready.",
+            "The model m is stopping (ready). Try again when `sparkwell status` says ready.",
         ),
-        (
-            "failed",
-            "m",
-            "The model m failed: no token. `sparkwell up m` tries again.",
-        ),
+        ("failed", "m", "The model m failed: no token. `sparkwell up m` tries again."),
         (
             "crashed",
             "m",
@@ -273,124 +158,76 @@ def test_who_is_ready() -> None:
         ("failed", "n", "The model n is not loaded. Run `sparkwell up n`."),
     ],
 )
-def test_who_is_not_ready_is_told_what_to_do(box: str, model: str, words: str) -> None:
+def test_who_is_not_ready_is_told_what_to_do(state: str, model: str, words: str) -> None:
+    crashed = box(replace(FAILED, record=CRASH))
     with pytest.raises(NotReadyError) as caught:
-        ready_instance({**BOXES, "crashed": Box((replace(FAILED, record=CRASH),))}[box], model)
+        ready_instance({**BOXES, "crashed": crashed}[state], model)
     assert str(caught.value) == words
 
 
-# ── random walks ────────────────────────────────────────────────────────────────────────────
+# ── what a single pair does not show ────────────────────────────────────────────────────────
 
 
-class World:
-    """What a driver would know: which instances have processes. Events come late and twice."""
-
-    def __init__(self) -> None:
-        self.box = Box()
-        self.ids: list[str] = []
-        self.alive: dict[str, str] = {}
-        self.terminated: set[str] = set()
-
-    def send(self, event: Event) -> None:
-        before = self.box
-        try:
-            after, effects = step(before, event)
-        except ConflictError:
-            assert isinstance(event, Up)
-            assert event.model in self.alive.values()
-            assert self.box is before
-            return
-        self._phases_go_forward(before, after)
-        self._others_are_left_alone(before, after, event)
-        self.box = after
-        for effect in effects:
-            self._carry_out(effect)
-        self._one_of_each_model()
-
-    def _carry_out(self, effect: object) -> None:
-        if isinstance(effect, Launch):
-            assert effect.instance not in self.ids
-            assert effect.model not in self.alive.values()
-            self.ids.append(effect.instance)
-            self.alive[effect.instance] = effect.model
-        elif isinstance(effect, Terminate):
-            assert self.box.get(effect.instance) is not None
-            assert effect.instance not in self.terminated
-            self.terminated.add(effect.instance)
-
-    def _phases_go_forward(self, before: Box, after: Box) -> None:
-        for old in before.instances:
-            new = after.get(old.id)
-            assert new is None or not new.phase.is_before(old.phase)
-
-    def _others_are_left_alone(self, before: Box, after: Box, event: Event) -> None:
-        """An event of an instance changes that one, and a late one nothing."""
-        if isinstance(event, Up | Down | Adopted):
-            return
-        current = before.get(event.instance)
-        if current is None or not current.holds_the_machine:
-            assert after == before
-        others = [each for each in before.instances if each.id != event.instance]
-        assert [each for each in after.instances if each.id != event.instance] == others
-
-    def _one_of_each_model(self) -> None:
-        assert len(set(self.alive.values())) == len(self.alive)
-        assert {each.id: each.model for each in self.box.live} == self.alive
-        models = [each.model for each in self.box.instances]
-        assert len(set(models)) == len(models)
+def test_phases_only_go_forward() -> None:
+    now = box(STARTING)
+    for phase in Phase:
+        after, _ = step(now, says.Progressed("i1", PhaseMark(phase)))
+        assert not after.instances[0].phase.is_before(now.instances[0].phase)
+        now = after
 
 
-ACTIONS = ["up", "down", "down all", "mark", "answer", "fail", "refuse", "withdraw", "end", "late"]
-steps = st.tuples(st.sampled_from(ACTIONS), st.sampled_from("mno"), st.sampled_from(list(Phase)))
-walks = st.lists(steps, max_size=40)
+def test_a_mark_of_a_running_engine_does_not_move_a_start_that_is_not_launched() -> None:
+    """It would never be launched then."""
+    after, effects = step(box(PREPARING), says.Progressed("i1", PhaseMark(Phase.WEIGHTS)))
+    assert (after.instances, effects) == ((PREPARING,), ())
+    after, _ = step(box(PREPARING), says.Progressed("i1", PhaseMark(Phase.DOWNLOAD, 0.5)))
+    assert after.instances[0].fraction == 0.5
 
 
-@given(walks)
-def test_invariants_of_any_walk(walk: list[tuple[str, str, Phase]]) -> None:
-    world = World()
-    for number, (action, model, phase) in enumerate(walk):
-        match action:
-            case "up":
-                world.send(Up(model, f"i{number}"))
-            case "down" | "down all":
-                world.send(Down(model if action == "down" else None))
-            case "late" if len(world.ids) > 1:
-                gone = [each for each in world.ids if each not in world.alive]
-                for instance in gone:
-                    world.send(Ended(instance, CRASH))
-                    world.send(Answered(instance))
-            case _:
-                to_the_running_one(world, action, model, phase)
+def test_a_plan_that_has_grown_too_large_is_not_launched() -> None:
+    beside = replace(SERVING, id="i9", model="n")
+    after, effects = step(box(beside, PREPARING), says.Prepared("i1", 50), NOW)
+    failed = after.of("m")
+    assert failed
+    assert failed.state is State.FAILED
+    assert "too little memory" in (failed.error or "")
+    assert [e.kind for e in effects if isinstance(e, Tell)] == ["instance.failed"]
 
 
-def to_the_running_one(world: World, action: str, model: str, phase: Phase) -> None:
-    current = next((one for one, of in world.alive.items() if of == model), None)
-    match action:
-        case "mark" if current:
-            world.send(Progressed(current, PhaseMark(phase, 0.5)))
-        case "answer" if current:
-            world.send(Answered(current))
-        case "fail" if current:
-            world.send(Failed(current, "no token"))
-        case "refuse" | "withdraw" | "end" if current:
-            del world.alive[current]
-            ended = Ended(current, CRASH)
-            ends: dict[str, Event] = {
-                "refuse": NotLaunched(current, "no"),
-                "withdraw": Withdrawn(current),
-            }
-            world.send(ends.get(action, ended))
-            world.send(ended)  # and once more, late
+def test_a_hung_one_that_a_person_stops_leaves_nothing_behind() -> None:
+    stopping, _ = step(box(replace(STOPPING, error="it hung")), says.Down("m"), NOW)
+    after, _ = step(stopping, says.Ended("i1", CRASH), NOW)
+    assert after.instances == ()
 
 
-@given(walks)
-def test_after_the_end_nothing_holds_the_machine(walk: list[tuple[str, str, Phase]]) -> None:
-    world = World()
-    for number, (_, model, phase) in enumerate(walk):
-        world.send(Up(model, f"i{number}"))
-        world.send(Progressed(f"i{number}", PhaseMark(phase)))
-    world.send(Down())
-    for instance in list(world.alive):
-        del world.alive[instance]
-        world.send(Ended(instance, STOP))
-    assert world.box == Box()
+def test_down_of_the_model_that_others_make_room_for_keeps_them() -> None:
+    """Those that still drain stay; a kept one that has gone comes back."""
+    after, _ = step(BOXES["draining"], says.Down("n"), NOW)
+    assert after.of("m") == SERVING
+    gone = box(waiting=(request(9, "n"),), switch=TO_N, settling=("i1",))
+    after, _ = step(gone, says.Down("n"), NOW)
+    assert [each.model for each in after.comebacks] == ["m"]
+    after, effects = step(after, says.Settled("i1"), NOW)
+    assert says.Prepare("m-s0", "m", on_demand=True) in effects
+
+
+def test_when_a_switch_is_called_off_who_waits_for_the_one_that_stays_is_served_at_once() -> None:
+    draining = BOXES["draining"]
+    draining = replace(draining, waiting=(*draining.waiting, request(10, "m")))
+    after, effects = step(draining, says.Left(9), NOW)
+    assert says.Grant(10, "i1") in effects
+    assert after.waiting == ()
+
+
+def test_when_the_daemon_ends_nothing_comes_back() -> None:
+    """Even what made room for a switch that does not happen any more."""
+    gone = box(waiting=(request(9, "n"),), switch=TO_N, comebacks=(Leaving("l", SMALL, True),))
+    after, effects = step(gone, says.Closed(), NOW)
+    assert (after.comebacks, after.instances, after.switch) == ((), (), None)
+    assert [type(each) for each in effects] == [says.Refuse]
+
+
+def test_one_that_is_lost_is_not_started_again_by_itself() -> None:
+    after, effects = step(box(LOST), says.Wanted((Leaving("m", M, True),)), NOW)
+    assert after.instances == (LOST,)
+    assert [e.kind for e in effects if isinstance(e, Tell)] == ["instance.not_back"]

@@ -14,7 +14,7 @@ from sparkwell.core.errors import EnvironmentFault
 from sparkwell.core.launch import Endpoint, LaunchSpec
 from sparkwell.core.phases import Phase, PhaseMark
 from sparkwell.engines.talk import TALKS, Facts
-from sparkwell.supervisor.start import StartWatch, Timeline
+from sparkwell.supervisor.start import LONGEST_SHOWN, StartWatch, Timeline
 from sparkwell.testing.memory_driver import MemoryDriver
 
 TOKEN = json.dumps({"usage": {"completion_tokens": 1}})
@@ -79,6 +79,7 @@ class Start:
         self.driver = MemoryDriver()
         self.driver.leave(self.spec)
         self.marks: list[PhaseMark] = []
+        self.said: dict[str, str] = {}
 
     async def watched(self, timeout_s: float = 20.0, canary_timeout_s: float = 20.0) -> None:
         watch = StartWatch(
@@ -86,6 +87,7 @@ class Start:
             timeout_s=timeout_s,
             canary_timeout_s=canary_timeout_s,
             poll_s=0.005,
+            said=self.said,
         )
         await watch.until_ready(self.spec, self.marks.append)
 
@@ -124,6 +126,22 @@ async def test_the_log_is_read_meanwhile(engine: Engine) -> None:
         PhaseMark(Phase.WARMUP, 1.0),
         PhaseMark(Phase.CANARY),
     ]
+
+
+async def test_what_was_said_last_is_known_while_it_starts(engine: Engine) -> None:
+    """Where no wording is understood it is all that can be shown."""
+    engine.health = [503]
+    start = Start(engine.endpoint)
+    watching = asyncio.create_task(start.watched())
+    await start.driver.say("i1", "a wording of next year's")
+    await start.driver.say("i1", "   ")
+    await until(lambda: start.said == {"i1": "a wording of next year's"})
+    await start.driver.say("i1", "x" * 1000)
+    await until(lambda: start.said == {"i1": "x" * LONGEST_SHOWN})
+    assert start.marks == []
+    engine.health = [200]
+    await watching
+    assert start.said == {}
 
 
 async def test_nobody_reads_the_log_afterwards(engine: Engine) -> None:

@@ -11,7 +11,8 @@ from sparkwell.core.errors import ConflictError, EnvironmentFault
 from sparkwell.core.launch import Endpoint, ExitRecord, LaunchSpec, Running
 from sparkwell.core.phases import Phase, PhaseMark
 from sparkwell.engines.talk import Facts
-from sparkwell.supervisor.actor import Provide, Supervisor
+from sparkwell.supervisor.actor import Supervisor
+from sparkwell.supervisor.aides import Provide
 from sparkwell.supervisor.journal import Journal
 from sparkwell.supervisor.start import OnMark, StartWatch
 from sparkwell.testing.memory_driver import MemoryDriver
@@ -159,6 +160,5 @@ async def test_nothing_hangs_and_nothing_is_left(seed: int) -> None:
         assert await world.driver.running() == [], each
         assert world.supervisor.instances == (), each
         assert TOGETHER[world.driver][1] <= 1, each
-        kept = ("_specs", "_timelines", "_provide", "_preparing", "_launching", "_tasks")
-        assert not [name for name in kept if getattr(world.supervisor, name)], each
+        assert world.supervisor.idle, each
         await world.supervisor.close()

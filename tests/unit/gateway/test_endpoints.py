@@ -6,11 +6,13 @@ from dataclasses import replace
 import pytest
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
-from tests.unit.gateway.conftest import READY, STOPPED, Client, FakeBackend
+from tests.unit.gateway.conftest import READY, STOPPED, Around, Client, FakeBackend
 
+from sparkwell.core.keys import Key
 from sparkwell.core.launch import Endpoint
-from sparkwell.gateway.app import Gateway
 from sparkwell.gateway.docs import docs_page, openapi_document
+from sparkwell.gateway.pages import Pages
+from sparkwell.gateway.routes import RELAYED
 
 
 async def test_models_say_whether_they_are_loaded(client: Client) -> None:
@@ -68,14 +70,6 @@ async def test_health(
         assert await response.json() == {"status": "ok" if able else "error", **state}
 
 
-async def test_metrics_without_a_model(client: Client, backend: FakeBackend) -> None:
-    backend.models = [STOPPED]
-    async with client.get("/metrics") as response:
-        assert (response.status, response.content_type) == (200, "text/plain")
-        assert (await response.text()).startswith("#")
-    assert backend.granted == 0
-
-
 async def test_the_root_leads_to_the_docs(client: Client) -> None:
     async with client.get("/", allow_redirects=False) as response:
         assert (response.status, response.headers["Location"]) == (302, "/docs")
@@ -112,12 +106,14 @@ async def test_the_document_is_valid(client: Client) -> None:
 
 
 def test_every_route_is_in_the_document_and_the_other_way_round() -> None:
-    app = Gateway(FakeBackend(Endpoint(port=1)), 1).application()
+    app = Pages(FakeBackend(Endpoint(port=1))).application()
     routes = {
         (route.method.lower(), route.resource.canonical)
         for route in app.router.routes()
         if route.resource and route.method != "HEAD"
     }
+    routes |= {("post", path) for path in RELAYED}
+    routes |= {("get", "/v1/responses/{id}"), ("post", "/v1/responses/{id}/cancel")}
     described = {
         (method, path)
         for path, operations in openapi_document()["paths"].items()
@@ -150,3 +146,66 @@ async def test_health_is_as_described(client: Client, backend: FakeBackend, stat
     async with client.get("/health") as response:
         body = await response.json()
     Draft202012Validator(described["content"]["application/json"]["schema"]).validate(body)
+
+
+# ── pages from elsewhere ────────────────────────────────────────────────────────────────────
+
+CHAT = "/v1/chat/completions"
+ASKED = {"model": READY.name, "messages": []}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+async def test_a_page_from_elsewhere_may_use_no_model(
+    client: Client, backend: FakeBackend, headers: dict[str, str]
+) -> None:
+    async with client.post(CHAT, json=ASKED, headers=headers) as response:
+        assert response.status == 403
+        error = (await response.json())["error"]
+    assert error["code"] == "foreign_page"
+    assert backend.heard_of == []
+    async with client.get("/metrics", headers=headers) as response:
+        assert response.status == 403
+
+
+async def test_another_name_may_not_point_here(client: Client, backend: FakeBackend) -> None:
+    """DNS rebinding: to the browser it is one site."""
+    origin = "http://evil.example"
+    headers = {"Host": "evil.example", "Origin": origin, "Sec-Fetch-Site": "same-origin"}
+    for path in (CHAT, "/metrics"):
+        async with client.request("POST" if path == CHAT else "GET", path, headers=headers) as said:
+            assert said.status == 421
+            assert (await said.json())["error"]["code"] == "unknown_host"
+    assert backend.heard_of == []
+
+
+async def test_own_pages_programs_and_links_go_through(client: Client) -> None:
+    own = {"Origin": f"http://127.0.0.1:{client.port}", "Sec-Fetch-Site": "same-origin"}
+    no_headers: dict[str, str] = {}
+    for headers in (no_headers, own):
+        async with client.post(CHAT, json=ASKED, headers=headers) as response:
+            assert response.status != 403
+    clicked = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    async with client.get("/docs", headers=clicked) as response:
+        assert response.status == 200
+
+
+async def test_a_key_sees_only_its_models(client: Client, around: Around) -> None:
+    around.book.keys["s"] = Key("key-1", "alice", b"", "", 0.0, models=("demo-qwen3",))
+    headers = {"Authorization": "Bearer s"}
+    async with client.get("/v1/models", headers=headers) as response:
+        assert [each["id"] for each in (await response.json())["data"]] == ["demo-qwen3"]
+    async with client.get("/v1/models/demo-qwen3", headers=headers) as response:
+        assert response.status == 200
+    async with client.get("/v1/models/Qwen/Qwen3-8B-FP8", headers=headers) as response:
+        assert response.status == 403
+        error = (await response.json())["error"]
+    assert error["code"] == "model_not_allowed"
+    assert "not for 'qwen3-8b-fp8'. It is for: demo-qwen3." in error["message"]

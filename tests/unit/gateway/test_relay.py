@@ -4,12 +4,14 @@ import asyncio
 import gzip
 import json
 import socket
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp import web
-from tests.unit.gateway.conftest import Client, Engine, FakeBackend
+from tests.unit.gateway.conftest import Around, Client, Engine, FakeBackend, served
 
 from sparkwell.core.launch import Endpoint
 
@@ -41,17 +43,42 @@ async def test_an_answer_comes_through_unchanged(client: Client, engine: Engine,
     assert [(one.method, one.path) for one in engine.asked] == [("POST", f"{path}?a=1&b=x%20y")]
 
 
+async def test_a_request_is_heard_of_with_the_ends_of_a_long_prompt(
+    client: Client, backend: FakeBackend
+) -> None:
+    long = {"model": "qwen3-8b-fp8", "prompt": "a" * 1024 + "b" * 1024}
+    for body in (BODY, long):
+        async with client.post(CHAT, json=body) as response:
+            await response.read()
+    assert backend.heard_of == [
+        ("qwen3-8b-fp8", None),
+        ("qwen3-8b-fp8", (b"a" * 1024, b"b" * 1024)),
+    ]
+
+
 @pytest.mark.parametrize("status", [200, 201, 400, 404, 429, 500, 503])
 async def test_status_and_headers_come_through(client: Client, engine: Engine, status: int) -> None:
     async def answer(_request: web.Request) -> web.Response:
-        headers = {"X-Request-Id": "r1", "Retry-After": "7"}
+        headers = {"X-Engine-Says": "r1", "Retry-After": "7"}
         return web.Response(status=status, text="what the engine says", headers=headers)
 
     engine.handler = answer
     async with client.post(CHAT, json=BODY) as response:
         assert response.status == status
-        assert (response.headers["X-Request-Id"], response.headers["Retry-After"]) == ("r1", "7")
+        assert (response.headers["X-Engine-Says"], response.headers["Retry-After"]) == ("r1", "7")
         assert await response.text() == "what the engine says"
+
+
+async def test_an_engine_cannot_touch_what_the_browser_keeps_for_the_dashboard(
+    client: Client, engine: Engine
+) -> None:
+    async def answer(_request: web.Request) -> web.Response:
+        headers = {"Set-Cookie": "sparkwell_session=x", "Clear-Site-Data": '"cookies"'}
+        return web.Response(text="{}", headers=headers)
+
+    engine.handler = answer
+    async with client.post(CHAT, json=BODY) as response:
+        assert not {"Set-Cookie", "Clear-Site-Data"} & set(response.headers)
 
 
 async def test_a_redirect_is_the_clients_affair(client: Client, engine: Engine) -> None:
@@ -199,7 +226,7 @@ async def leave(client: Client, *, when: asyncio.Event) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", client.port)
     body = json.dumps({**BODY, "stream": True}).encode()
     writer.write(
-        f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"POST {CHAT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n\r\n".encode()
         + body
     )
@@ -264,6 +291,77 @@ async def test_a_client_that_leaves_does_not_disturb_another(
     async with client.post(CHAT, json={**BODY, "stream": True}) as response:
         await leave(client, when=second)
         assert await response.read() == b"data: 1\n\ndata: 2\n\n"
+
+
+async def test_a_client_that_reads_nothing_does_not_hold_its_model(
+    around: Around, engine: Engine, backend: FakeBackend, short: Path
+) -> None:
+    around.limits = replace(around.limits, send_s=0.2)
+    over = asyncio.Event()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers=SSE)
+        await response.prepare(request)
+        try:
+            while True:
+                await response.write(b"data: " + b"x" * 100_000 + b"\n\n")
+        finally:
+            over.set()
+
+    engine.handler = answer
+    body = json.dumps({**BODY, "stream": True}).encode()
+    head = (
+        f"POST {CHAT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    async with served(backend, around, short) as client:
+        with socket.create_connection(("127.0.0.1", client.port)) as silent:
+            silent.sendall(head.encode() + body)
+            await until(over)
+            async with asyncio.timeout(5):
+                while backend.leases:
+                    await asyncio.sleep(0.005)
+            assert backend.granted == 1
+            silent.settimeout(5)
+            with suppress(ConnectionResetError):  # cut, and not left to itself
+                while await asyncio.to_thread(silent.recv, 2**20):
+                    pass
+
+
+async def test_a_client_that_reads_slowly_is_not_cut(
+    around: Around, engine: Engine, backend: FakeBackend, short: Path
+) -> None:
+    """Only a pause as long as that is too long, and not the whole answer."""
+    around.limits = replace(around.limits, send_s=0.5)
+    part, parts = b"x" * 2**20, 40
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers=SSE)
+        await response.prepare(request)
+        for _ in range(parts):
+            await response.write(part)
+        return response
+
+    engine.handler = answer
+    body = json.dumps({**BODY, "stream": True}).encode()
+    head = f"POST {CHAT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    async with served(backend, around, short) as client:
+        with socket.socket() as slow:
+            # With a small buffer the kernel tells soon that something has been read.
+            slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**15)
+            slow.connect(("127.0.0.1", client.port))
+            slow.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            seen, began = 0, asyncio.get_running_loop().time()
+            while asyncio.get_running_loop().time() < began + 3 * around.limits.send_s:
+                seen += len(await asyncio.to_thread(slow.recv, 2**15))
+                await asyncio.sleep(0.05)
+            while more := await asyncio.to_thread(slow.recv, 2**20):
+                seen += len(more)
+                last = more
+                if more.endswith(b"0\r\n\r\n"):
+                    break
+    assert last.endswith(b"0\r\n\r\n")
+    assert seen > parts * len(part)
 
 
 # ── engines that leave ──────────────────────────────────────────────────────────────────────
@@ -450,16 +548,3 @@ async def test_many_at_once_get_their_own_answers(client: Client, engine: Engine
     engine.handler = answer
     answers = await asyncio.wait_for(asyncio.gather(*(ask(n) for n in range(20))), 20)
     assert all(answers)
-
-
-async def test_metrics_are_the_engines(
-    client: Client, engine: Engine, backend: FakeBackend
-) -> None:
-    async def answer(_request: web.Request) -> web.Response:
-        return web.Response(text="vllm:num_requests_running 1\n")
-
-    engine.handler = answer
-    async with client.get("/metrics") as response:
-        assert await response.text() == "vllm:num_requests_running 1\n"
-    assert (engine.asked[0].method, engine.asked[0].path) == ("GET", "/metrics")
-    assert backend.granted == 1

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from sparkwell.checks import docker_about as known
 from sparkwell.checks.check import Check
 from sparkwell.checks.docker_parts import Docker
 from sparkwell.checks.say import major, ok
@@ -15,17 +16,10 @@ _TITLES = {
     "unreachable": "Docker does not answer: its daemon is not there",
     "no answer": "Docker does not answer in time",
 }
-_JOIN = Remedy(
-    "Join the group docker, then log in again. Its members can become root on this host.",
-    'sudo usermod -aG docker "$USER" && newgrp docker',
-)
 _REMEDIES = {
-    "missing": Remedy(
-        "Install Docker and its Compose plugin (Ubuntu; on Debian the plugin is docker-compose).",
-        "sudo apt-get install -y docker.io docker-compose-v2",
-    ),
-    "denied": _JOIN,
-    "unreachable": Remedy("Start the daemon.", "sudo systemctl start docker"),
+    "missing": known.INSTALL,
+    "denied": known.JOIN,
+    "unreachable": known.START,
     "no answer": Remedy("See what it is doing.", "systemctl status docker"),
 }
 
@@ -74,20 +68,7 @@ def compose_missing(snapshot: Snapshot) -> Iterator[Finding]:
     if version and (major(version) or 0) >= 2:
         yield ok(COMPOSE, f"Docker Compose {version}")
         return
-    old = (f"found version {version}",) if version else ()
-    yield Finding(
-        COMPOSE,
-        Severity.ERROR,
-        "Docker has no Compose plugin of version 2 or newer",
-        evidence=old,
-        remedies=(
-            Remedy(
-                "Install it (Ubuntu's package; Debian's is docker-compose, Docker's own "
-                "docker-compose-plugin).",
-                "sudo apt-get install -y docker-compose-v2",
-            ),
-        ),
-    )
+    yield known.COMPOSE.finding(*([f"found version {version}"] if version else []))
 
 
 def docker_init_missing(snapshot: Snapshot) -> Iterator[Finding]:
@@ -98,25 +79,12 @@ def docker_init_missing(snapshot: Snapshot) -> Iterator[Finding]:
     if docker.init_works:
         yield ok(INIT, f"Docker has an init process ({docker.init_binary or 'docker-init'})")
         return
-    yield Finding(
-        INIT,
-        Severity.WARNING,
-        "Docker does not find its init process",
-        evidence=(f"docker info says N/A for {docker.init_binary or 'docker-init'}",),
-        cause="Engines start several processes; without an init the dead ones stay behind, and a "
-        "container that asks for one does not start.",
-        remedies=(
-            Remedy(
-                "Install tini where Docker looks for it.",
-                "sudo apt-get install -y tini && sudo ln -s /usr/bin/tini /usr/bin/docker-init",
-            ),
-        ),
-    )
+    yield known.INIT.finding(f"docker info says N/A for {docker.init_binary or 'docker-init'}")
 
 
 CHECKS = (
     Check(UNREACHABLE, "Is Docker installed, may this user use it, does it answer?",
-          docker_unreachable),
-    Check(COMPOSE, "Has Docker the Compose plugin, version 2?", compose_missing),
-    Check(INIT, "Has Docker an init process for containers?", docker_init_missing),
+          docker_unreachable, known.UNREACHABLE),
+    Check(COMPOSE, "Has Docker the Compose plugin, version 2?", compose_missing, known.COMPOSE),
+    Check(INIT, "Has Docker an init process for containers?", docker_init_missing, known.INIT),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from sparkwell.checks import docker_about as known
 from sparkwell.checks.check import Check
 from sparkwell.checks.docker import answering
 from sparkwell.checks.docker_parts import Docker
@@ -25,7 +26,7 @@ def docker_without_gpu(snapshot: Snapshot) -> Iterator[Finding]:
     yield Finding(
         WITHOUT_GPU,
         Severity.ERROR,
-        "Docker has no NVIDIA runtime: containers would not see the GPU",
+        known.WITHOUT_GPU.title,
         evidence=(f"runtimes: {', '.join(docker.runtimes) or 'none'}",),
         remedies=(_toolkit(docker),),
     )
@@ -43,11 +44,11 @@ def gpu_not_in_container(snapshot: Snapshot) -> Iterator[Finding]:
     yield Finding(
         NOT_SEEN,
         Severity.ERROR,
-        "A container does not see the GPU",
+        known.NOT_SEEN.title,
         evidence=(seen.problem,) if seen.problem else (),
         remedies=(
             _toolkit(docker),
-            Remedy("See whether the host itself does.", "nvidia-smi -L"),
+            known.ON_THE_HOST,
         ),
     )
 
@@ -69,23 +70,20 @@ def _how(docker: Docker) -> tuple[str, ...]:
 
 def _toolkit(docker: Docker) -> Remedy:
     """A rootless daemon has its settings in the user's home, and may not set up cgroups."""
-    text = "Install NVIDIA's container toolkit and register its runtime; running containers end."
-    install = "sudo apt-get install -y nvidia-container-toolkit"
     if docker.rootless:
         return Remedy(
-            f"{text} Docker is rootless: its settings are the user's.",
-            f"{install} && nvidia-ctk runtime configure --runtime=docker "
+            f"{known.TOOLKIT.text} Docker is rootless: its settings are the user's.",
+            "sudo apt-get install -y nvidia-container-toolkit && nvidia-ctk runtime configure "
+            "--runtime=docker "
             '--config="$HOME/.config/docker/daemon.json" && sudo nvidia-ctk config --set '
             "nvidia-container-cli.no-cgroups --in-place && systemctl --user restart docker",
         )
-    return Remedy(
-        text,
-        f"{install} && sudo nvidia-ctk runtime configure --runtime=docker && "
-        "sudo systemctl restart docker",
-    )
+    return known.TOOLKIT
 
 
 CHECKS = (
-    Check(WITHOUT_GPU, "Can Docker hand the GPU to containers?", docker_without_gpu),
-    Check(NOT_SEEN, "Does a throw-away container of the image see the GPU?", gpu_not_in_container),
-)
+    Check(WITHOUT_GPU, "Can Docker hand the GPU to containers?", docker_without_gpu,
+          known.WITHOUT_GPU),
+    Check(NOT_SEEN, "Does a throw-away container of the image see the GPU?", gpu_not_in_container,
+          known.NOT_SEEN),
+)  # fmt: skip

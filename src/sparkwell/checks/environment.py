@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from sparkwell.checks.check import Check
 from sparkwell.checks.say import ok
 from sparkwell.checks.snapshot import Snapshot
+from sparkwell.checks.start_about import ENGINE_MISSING
 from sparkwell.core.findings import Finding, Remedy, Severity
 
-MISSING = "engine-missing"
+MISSING = ENGINE_MISSING.id
 
 
 def engine_missing(snapshot: Snapshot) -> Iterator[Finding]:
@@ -27,4 +28,4 @@ def engine_missing(snapshot: Snapshot) -> Iterator[Finding]:
     )
 
 
-CHECKS = (Check(MISSING, "Is the engine environment installed?", engine_missing),)
+CHECKS = (Check(MISSING, "Is the engine environment installed?", engine_missing, ENGINE_MISSING),)

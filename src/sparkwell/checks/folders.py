@@ -1,7 +1,6 @@
 """Folders: whether they can be written, and have space for what is to come."""
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
 from sparkwell.checks.check import Check
 from sparkwell.checks.host_parts import Folder
@@ -18,6 +17,9 @@ SPARE_BYTES = GB
 STATE_BYTES = GB
 # No size is known before a pull; an image for GPUs has tens of GB unpacked.
 IMAGE_BYTES = 30 * GB
+WEIGHTS_ELSEWHERE = Remedy(
+    "Or keep weights elsewhere: folders.models in sparkwell.yaml.", "sparkwell config show"
+)
 _NAMES = {
     "cache": "folder for weights",
     "state": "folder for Sparkwell's own files",
@@ -47,13 +49,12 @@ def _rights(folder: Folder) -> Finding:
             remedies=(Remedy("Make it now.", f"mkdir -p '{folder.path}'", MAKE_FOLDER),),
         )
     what = "cannot be written by this user" if folder.exists else "is not there, nor can it be made"
-    owned = f"sudo mkdir -p '{folder.path}' && sudo chown \"$USER\" '{folder.path}'"
     return Finding(
         NOT_WRITABLE,
         Severity.ERROR,
         f"The {name} {what}",
         (folder.path,),
-        remedies=(Remedy("Make it this user's own.", owned), *_elsewhere(folder)),
+        remedies=(own(folder.path), *_elsewhere(folder)),
     )
 
 
@@ -97,14 +98,30 @@ def _space(folder: Folder, need: int, free: int) -> Finding:
 def _to_free(folder: Folder) -> tuple[Remedy, ...]:
     if folder.role == "images":
         return (Remedy("See which images are there, and remove some by name.", "docker images"),)
-    parent = str(PurePosixPath(folder.path))
-    return (Remedy("See what takes the space, largest last.", f"du -xsh '{parent}'/* | sort -h"),)
+    return (what_takes_space(folder.path),)
+
+
+def in_quotes(path: str) -> str:
+    """A path as one word for a shell, whatever signs it has."""
+    return "'" + path.replace("'", "'\\''") + "'"
+
+
+def what_takes_space(folder: str) -> Remedy:
+    """How to see it; what goes is for a person to say."""
+    see = f"du -xsh {in_quotes(folder)}/* | sort -h"
+    return Remedy("See what takes the space, largest last.", see)
+
+
+def own(folder: str) -> Remedy:
+    """How a folder becomes this user's own."""
+    path = in_quotes(folder)
+    make = f'sudo mkdir -p {path} && sudo chown "$USER" {path}'
+    return Remedy("Make it this user's own.", make)
 
 
 def _elsewhere(folder: Folder) -> tuple[Remedy, ...]:
     if folder.role == "cache":
-        return (Remedy("Or keep weights elsewhere: folders.models in sparkwell.yaml.",
-                       "sparkwell config show"),)  # fmt: skip
+        return (WEIGHTS_ELSEWHERE,)
     if folder.role == "state":
         return (Remedy("Or set SPARKWELL_HOME to another folder.",
                        'export SPARKWELL_HOME="$HOME/sparkwell"'),)  # fmt: skip

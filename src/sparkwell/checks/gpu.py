@@ -1,10 +1,18 @@
 """Whether there is the GPU that the engine is built for, and whether its driver suits."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sparkwell.checks.check import Check
 from sparkwell.checks.say import major, ok
 from sparkwell.checks.snapshot import Snapshot
+from sparkwell.checks.start_about import (
+    ASK_THE_DRIVER,
+    DRIVER_REGRESSION,
+    GPU_MISSING,
+    ON_THE_CPU,
+    REBOOT,
+)
 from sparkwell.core.findings import Finding, Remedy, Severity
 from sparkwell.hardware.machine import Machine
 
@@ -33,10 +41,7 @@ def gpu_missing(snapshot: Snapshot) -> Iterator[Finding]:
             Severity.ERROR,
             f"The GPU of this {machine.title} does not answer",
             evidence=why,
-            remedies=(
-                Remedy("See what the driver says.", "nvidia-smi"),
-                Remedy("A driver that was updated works again after a restart.", "sudo reboot"),
-            ),
+            remedies=(ASK_THE_DRIVER, REBOOT),
         )
         return
     yield Finding(
@@ -47,7 +52,7 @@ def gpu_missing(snapshot: Snapshot) -> Iterator[Finding]:
         remedies=(
             Remedy("See what it would take on a machine with one.",
                    f"sparkwell plan {request.model} --hardware dgx-spark"),
-            Remedy("Serve a small model on the CPU instead.", "sparkwell demo"),
+            ON_THE_CPU,
         ),
     )  # fmt: skip
 
@@ -70,12 +75,15 @@ def driver_too_old(snapshot: Snapshot) -> Iterator[Finding]:
         cause="The image brings libraries for older drivers, which work on data centre GPUs only."
         if _has_compat(snapshot, machine)
         else None,
-        remedies=(
-            Remedy(
-                f"Install a driver of the line {line}, then restart.",
-                f"sudo apt-get install -y nvidia-driver-{line}-open && sudo reboot",
-            ),
-        ),
+        remedies=(newer_driver(line),),
+    )
+
+
+def newer_driver(line: int) -> Remedy:
+    """How a driver of that line comes here, on Ubuntu and DGX OS."""
+    return Remedy(
+        f"Install a driver of the line {line}, then restart.",
+        f"sudo apt-get install -y nvidia-driver-{line}-open && sudo reboot",
     )
 
 
@@ -90,25 +98,10 @@ def driver_regression(snapshot: Snapshot) -> Iterator[Finding]:
     if line == GOOD_LINE:
         yield ok(DOUBTFUL, f"Driver line {GOOD_LINE} is known to be good on a GB10")
         return
-    model = request.model if request else "MODEL"
-    yield Finding(
-        DOUBTFUL,
-        Severity.WARNING,
-        f"Driver {gpu.driver_version} is newer than the line that is known to be good on a GB10",
-        evidence=(f"line {line}; users report CUDA graphs that fail with 590",),
-        cause="Reported by users, not confirmed here.",
-        remedies=(
-            Remedy(
-                "Should the start fail while graphs are captured, start without them: slower, "
-                "but it tells whether the driver is the cause.",
-                f"sparkwell up {model} --set enforce_eager=true",
-            ),
-            Remedy(
-                f"If so, go back to the line {GOOD_LINE}.",
-                f"sudo apt-get install -y nvidia-driver-{GOOD_LINE}-open && sudo reboot",
-            ),
-        ),
-    )
+    evidence = f"line {line}; users report CUDA graphs that fail with 590"
+    known = DRIVER_REGRESSION.finding(evidence, model=request.model if request else None)
+    title = f"Driver {gpu.driver_version} is newer than the line that is known to be good on a GB10"
+    yield replace(known, title=title, about=None)
 
 
 def _cuda(snapshot: Snapshot) -> str | None:
@@ -136,7 +129,9 @@ def _has_compat(snapshot: Snapshot, machine: Machine) -> bool:
 
 
 CHECKS = (
-    Check(MISSING, "Is there an NVIDIA GPU for an engine that needs one?", gpu_missing),
+    Check(MISSING, "Is there an NVIDIA GPU for an engine that needs one?", gpu_missing,
+          GPU_MISSING),
     Check(TOO_OLD, "Does the driver run the engine's CUDA version?", driver_too_old),
-    Check(DOUBTFUL, "Is the driver's line known to be good on a GB10?", driver_regression),
-)
+    Check(DOUBTFUL, "Is the driver's line known to be good on a GB10?", driver_regression,
+          DRIVER_REGRESSION),
+)  # fmt: skip

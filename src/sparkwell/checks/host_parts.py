@@ -63,7 +63,10 @@ class Engine:
 
     ``memory_bytes`` is resident memory and, where NVML tells it, the GPU's, of its whole process
     tree; on a GB10 that can be less than what is really gone. A ``loaded`` of False is a server
-    that holds no model (Ollama between requests); None is not known.
+    that holds no model (Ollama between requests); None is not known. An ``orphan`` serves nobody:
+    it has outlived its API server, or the run of ours that it belongs to has ended; None is not
+    known. ``started_at`` is when its process began, in Unix seconds: a number alone may be
+    another process by now.
     """
 
     kind: EngineKind
@@ -73,3 +76,5 @@ class Engine:
     model: str | None = None
     memory_bytes: int | None = None
     loaded: bool | None = None
+    orphan: bool | None = None
+    started_at: float | None = None

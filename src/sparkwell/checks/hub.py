@@ -8,7 +8,7 @@ from sparkwell.checks.snapshot import Snapshot
 from sparkwell.core.findings import Finding, Remedy, Severity
 
 AUTH = "download-auth"
-_LOGIN = Remedy(
+LOGIN = Remedy(
     "Make a token of the kind Read at https://huggingface.co/settings/tokens, and save it: "
     "`hf auth login` asks for it without showing it.",
     "hf auth login",
@@ -34,7 +34,7 @@ def download_auth(snapshot: Snapshot) -> Iterator[Finding]:
             f"The token from {token.where} is not a token of the Hub",
             evidence=(token.problem,),
             cause="The Hub refuses a wrong token also where none is needed.",
-            remedies=(_LOGIN, *_without(token.where)),
+            remedies=(LOGIN, *without(token.where)),
         )
     elif token.present:
         yield ok(AUTH, f"A token is there ({token.where})", *_agreement(snapshot))
@@ -45,7 +45,7 @@ def download_auth(snapshot: Snapshot) -> Iterator[Finding]:
             f"{repo.name} is gated, and there is no token",
             evidence=(repo.licence,) if repo.licence else (),
             cause="The Hub gives these weights only to users who have agreed to their licence.",
-            remedies=(Remedy(f"Agree to the licence at {_page(snapshot)}."), _LOGIN),
+            remedies=(Remedy(f"Agree to the licence at {_page(snapshot)}."), LOGIN),
         )
     else:
         yield ok(AUTH, f"No token is needed: {repo.name} is open")
@@ -63,7 +63,7 @@ def _page(snapshot: Snapshot) -> str:
     return (repo and repo.url) or f"https://huggingface.co/{repo.name if repo else ''}"
 
 
-def _without(where: str | None) -> tuple[Remedy, ...]:
+def without(where: str | None) -> tuple[Remedy, ...]:
     """A variable hides the token that was saved."""
     name = where or ""
     if not name.replace("_", "").isalnum():

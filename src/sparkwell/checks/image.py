@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 
+from sparkwell.checks.about import MODEL
 from sparkwell.checks.check import Check
 from sparkwell.checks.docker_parts import Image
 from sparkwell.checks.model_parts import Request
 from sparkwell.checks.say import info, ok
 from sparkwell.checks.snapshot import Snapshot
+from sparkwell.checks.start_about import IMAGE_MISSING
 from sparkwell.core.findings import Finding, Remedy, Severity
 from sparkwell.core.units import file_size
 
@@ -72,12 +74,15 @@ def image_wrong(snapshot: Snapshot) -> Iterator[Finding]:
         Severity.ERROR,
         f"The image is built for {image.architecture}, this machine is {host}",
         evidence=(image.name,),
-        remedies=(
-            Remedy(
-                "Pull the one for this machine, if its maker has it.",
-                f"docker pull --platform linux/{host} {image.name}",
-            ),
-        ),
+        remedies=(for_this_machine(f"linux/{host}", image.name),),
+    )
+
+
+def for_this_machine(platform: str, image: str) -> Remedy:
+    """How to get the image's build for a platform ("linux/arm64")."""
+    return Remedy(
+        "Pull the one for this machine, if its maker has it.",
+        f"docker pull --platform {platform} {image}",
     )
 
 
@@ -104,9 +109,17 @@ def _doubtful(snapshot: Snapshot, image: Image) -> Finding:
         Severity.WARNING,
         f"Image {image.name} may not work on this machine",
         evidence=image.doubts,
-        remedies=(Remedy("Leave --image out, and the settings: one that is known is chosen then.",
-                         f"sparkwell up {model}"),),
-    )  # fmt: skip
+        remedies=(known_image(model),),
+    )
+
+
+def known_image(model: str = MODEL) -> Remedy:
+    """How to run a model from an image that is known to work here."""
+    return Remedy(
+        "Leave out --image, and the image in the settings: one that is known to work here is "
+        "chosen then.",
+        f"sparkwell up {model}",
+    )
 
 
 def _image(snapshot: Snapshot) -> Image | None:
@@ -115,6 +128,7 @@ def _image(snapshot: Snapshot) -> Image | None:
 
 
 CHECKS = (
-    Check(MISSING, "Is the container image here, or will it be pulled?", image_missing),
+    Check(MISSING, "Is the container image here, or will it be pulled?", image_missing,
+          IMAGE_MISSING),
     Check(WRONG, "Is the image built for this machine and this GPU?", image_wrong),
-)
+)  # fmt: skip

@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from math import floor
 
+from sparkwell.checks.about import About
 from sparkwell.checks.check import Check
+from sparkwell.checks.diagnosis.memory import host_about, page_cache, startup_check
+from sparkwell.checks.diagnosis.memory.words import DROP, DROP_COMMAND, DROP_PAGE_CACHE, WHO
 from sparkwell.checks.engines import how_to_end, returned_bytes, staying
 from sparkwell.checks.model_parts import PlanSummary
 from sparkwell.checks.say import gib, ok
@@ -11,11 +14,25 @@ from sparkwell.checks.snapshot import Snapshot
 from sparkwell.core.findings import Finding, Remedy, Severity
 from sparkwell.planner.memory import CONTEXT_BYTES
 
-NO_FIT, STARTUP = "plan-does-not-fit", "memory-startup-check"
-PAGE_CACHE, HOST_LOW = "page-cache-counted", "host-memory-low"
-DROP_PAGE_CACHE = "drop-page-cache"
-DROP_COMMAND = "sudo sh -c 'sync; echo 3 > /proc/sys/vm/drop_caches'"
-_WHO = Remedy("See what holds memory.", "ps -eo rss,pid,user,args --sort=-rss | head")
+__all__ = ["CHECKS", "DROP_COMMAND", "DROP_PAGE_CACHE"]
+NO_FIT, STARTUP = "plan-does-not-fit", startup_check.ABOUT.id
+PAGE_CACHE, HOST_LOW = page_cache.ABOUT.id, host_about.ABOUT.id
+ABOUT = About(
+    id=NO_FIT,
+    title="The model does not fit on this machine, by the plan",
+    severity=Severity.ERROR,
+    symptoms=(
+        "`sparkwell plan MODEL` says that it does not fit, and by how much.",
+        "Started all the same, it ends in kv-cache-none, kv-cache-too-small or cuda-oom.",
+    ),
+    cause="Weights, activations, CUDA graphs and a KV cache for one request, together with what "
+    "the system needs, are more than the machine has.",
+    remedies=(
+        Remedy("See the whole plan.", "sparkwell plan MODEL --explain"),
+        Remedy("See which models fit.", "sparkwell recommend --need latency"),
+    ),
+    reference="docs/planning.md; how well plans are met: docs/accuracy.md",
+)
 
 
 def plan_does_not_fit(snapshot: Snapshot) -> Iterator[Finding]:
@@ -54,8 +71,7 @@ def memory_startup_check(snapshot: Snapshot) -> Iterator[Finding]:
         Severity.ERROR,
         "Less memory is free now than the engine wants to find when it starts",
         evidence=(figures, *_others(snapshot)),
-        cause="vLLM compares free memory with total x gpu_memory_utilization before it does "
-        "anything else. A shorter --max-model-len does not help: the check does not look at it.",
+        cause=startup_check.ABOUT.cause,
         remedies=(*_make_room(snapshot), *_smaller_share(snapshot, plan, free)),
     )
 
@@ -78,11 +94,9 @@ def page_cache_counted(snapshot: Snapshot) -> Iterator[Finding]:
         Severity.ERROR,
         "The page cache fills memory that this version of the engine wants to find free",
         evidence=(figures,),
-        cause="vLLM before 0.11.1 asks CUDA what is free; on unified memory that leaves out the "
-        "page cache, which the system would give back.",
-        remedies=(Remedy("Drop the page cache just before the start.", DROP_COMMAND,
-                         DROP_PAGE_CACHE),),
-    )  # fmt: skip
+        cause=page_cache.ABOUT.cause,
+        remedies=(DROP,),
+    )
 
 
 def host_memory_low(snapshot: Snapshot) -> Iterator[Finding]:
@@ -140,7 +154,7 @@ def _others(snapshot: Snapshot) -> tuple[str, ...]:
 
 def _make_room(snapshot: Snapshot) -> tuple[Remedy, ...]:
     others = staying(snapshot)
-    return tuple(map(how_to_end, others)) if others else (_WHO,)
+    return tuple(map(how_to_end, others)) if others else (WHO,)
 
 
 def _smaller_share(snapshot: Snapshot, plan: PlanSummary, free: int) -> tuple[Remedy, ...]:
@@ -163,7 +177,7 @@ def _plan_smaller(snapshot: Snapshot) -> Remedy:
 
 
 CHECKS = (
-    Check(NO_FIT, "Does the model fit, by the plan?", plan_does_not_fit),
+    Check(NO_FIT, "Does the model fit, by the plan?", plan_does_not_fit, ABOUT),
     Check(STARTUP, "Is as much free now as the engine wants to find?", memory_startup_check),
     Check(PAGE_CACHE, "Does the page cache stand in an old engine's way?", page_cache_counted),
     Check(HOST_LOW, "Does enough stay available for the host?", host_memory_low),

@@ -24,20 +24,21 @@ def _about(port: Port, model: str) -> Finding:
         return ok(IN_USE, f"Port {port.port} is this Sparkwell's own", f"process {port.pid}")
     if port.problem is None:
         return ok(IN_USE, f"Port {port.port} is free")
-    held = _holder(port)
+    held = holder_of(port)
     return Finding(
         IN_USE,
         Severity.ERROR,
         f"Port {port.port} is held by {held}" if held else f"{where} cannot be listened on",
         evidence=(f"{where}: {port.problem}",),
         remedies=(
-            *_end(port),
-            Remedy("Or take another port.", f"sparkwell up {model} --port {_another(port.port)}"),
+            *ways_out(port),
+            another_port(port.port, model),
         ),
     )
 
 
-def _holder(port: Port) -> str | None:
+def holder_of(port: Port) -> str | None:
+    """Who listens there, in words; None where that is not known."""
     if port.container:
         return f"the container {port.container}"
     if port.holder:
@@ -45,7 +46,8 @@ def _holder(port: Port) -> str | None:
     return None
 
 
-def _end(port: Port) -> tuple[Remedy, ...]:
+def ways_out(port: Port) -> tuple[Remedy, ...]:
+    """How the port becomes free."""
     if port.container:
         return (Remedy("End that container, if nobody needs it.",
                        f"docker stop {port.container}"),)  # fmt: skip
@@ -54,8 +56,10 @@ def _end(port: Port) -> tuple[Remedy, ...]:
     return (Remedy("See who has it.", f"sudo ss -ltnp 'sport = :{port.port}'"),)
 
 
-def _another(port: int) -> int:
-    return 8001 if port < 1024 or port == 65535 else port + 1
+def another_port(port: int, model: str) -> Remedy:
+    """A port beside it; above those that only root may listen on."""
+    other = 8001 if port < 1024 or port == 65535 else port + 1
+    return Remedy("Or take another port.", f"sparkwell up {model} --port {other}")
 
 
 CHECKS = (Check(IN_USE, "Is the port free, and if not, who has it?", port_in_use),)

@@ -13,12 +13,10 @@ from sparkwell.checks import (
     port,
     weights,
 )
-from sparkwell.checks.check import Check, run
+from sparkwell.checks.check import NOT_LOOKED_AT, Check, run
 from sparkwell.checks.say import info
 from sparkwell.checks.snapshot import Snapshot
 from sparkwell.core.findings import Finding
-
-NOT_LOOKED_AT = "not-looked-at"
 
 
 def not_looked_at(snapshot: Snapshot) -> list[Finding]:

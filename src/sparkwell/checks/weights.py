@@ -1,9 +1,10 @@
 """The weights: whether they are here, and what a download has left behind."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from sparkwell.checks.about import MODEL
 from sparkwell.checks.check import Check
-from sparkwell.checks.model_parts import Partial, Weights
+from sparkwell.checks.model_parts import Partial
 from sparkwell.checks.partials import why_removable
 from sparkwell.checks.say import info, ok
 from sparkwell.checks.snapshot import Snapshot
@@ -48,33 +49,42 @@ def download_incomplete(snapshot: Snapshot) -> Iterator[Finding]:
     if not weights.partials:
         yield ok(INCOMPLETE, "No download was left unfinished")
         return
-    yield from _in_use(weights)
-    yield from _kept(snapshot, weights)
-    yield from _useless(weights)
+    yield from unfinished(weights.partials, snapshot.request.model if snapshot.request else MODEL)
 
 
-def _in_use(weights: Weights) -> Iterator[Finding]:
-    held = [each for each in weights.partials if each.held_by]
+def unfinished(partials: Sequence[Partial], model: str) -> Iterator[Finding]:
+    """What is to be said of unfinished files: whose they are, and what to do with them."""
+    yield from _in_use(partials)
+    yield from _kept(partials, model)
+    yield from _useless(partials)
+
+
+def _in_use(partials: Sequence[Partial]) -> Iterator[Finding]:
+    held = [each for each in partials if each.held_by]
     if held:
         yield info(INCOMPLETE, "A download is running", *(f"{_line(p)}: {p.held_by}" for p in held))
 
 
-def _kept(snapshot: Snapshot, weights: Weights) -> Iterator[Finding]:
-    kept = [each for each in weights.partials if not each.held_by and not why_removable(each)]
+def _kept(partials: Sequence[Partial], model: str) -> Iterator[Finding]:
+    kept = [each for each in partials if not each.held_by and not why_removable(each)]
     if not kept:
         return
-    model = snapshot.request.model if snapshot.request else "MODEL"
     total = file_size(sum(each.size_bytes for each in kept))
     yield info(
         INCOMPLETE,
         f"A download was left unfinished: {total} in {len(kept)} file{'s' * (len(kept) > 1)}",
         *map(_line, kept),
-        remedies=(Remedy("Go on with it.", f"sparkwell pull {model}"),),
+        remedies=(go_on(model),),
     )
 
 
-def _useless(weights: Weights) -> Iterator[Finding]:
-    found = [(each, why) for each in weights.partials if (why := why_removable(each))]
+def go_on(model: str = MODEL) -> Remedy:
+    """How a download that broke off goes on."""
+    return Remedy("Go on with it: what is here is kept.", f"sparkwell pull {model}")
+
+
+def _useless(partials: Sequence[Partial]) -> Iterator[Finding]:
+    found = [(each, why) for each in partials if (why := why_removable(each))]
     if not found:
         return
     total = file_size(sum(each.size_bytes for each, _ in found))

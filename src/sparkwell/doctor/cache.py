@@ -28,6 +28,16 @@ def look_at_weights(
     return Weights(str(snapshot) if snapshot else None, total_bytes, missing, tuple(partials))
 
 
+def look_at_caches(folders: Iterable[Path]) -> tuple[Partial, ...]:
+    """The unfinished files of all models in these cache folders."""
+    found: list[Partial] = []
+    for folder in dict.fromkeys(folders):
+        with suppress(OSError):  # not there, or not ours to read
+            for blobs in sorted(folder.glob("models--*/blobs")):
+                found += look_at_partials(blobs)
+    return tuple(found)
+
+
 def look_at_partials(blobs: Path) -> list[Partial]:
     """The unfinished files in a folder of blobs; none where it cannot be read.
 

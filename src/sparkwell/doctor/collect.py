@@ -15,12 +15,13 @@ from typing import TypeVar
 import sparkwell
 from sparkwell.checks.docker_parts import ContainerGpu, Image
 from sparkwell.checks.host_parts import Engine, Folder, Port, System
-from sparkwell.checks.model_parts import Token, Weights
+from sparkwell.checks.model_parts import Partial, Token, Weights
+from sparkwell.checks.run_parts import MemoryReading
 from sparkwell.checks.snapshot import Gap, Snapshot
 from sparkwell.core.errors import SparkwellError
 from sparkwell.doctor.ask import clean
 from sparkwell.doctor.background import in_background
-from sparkwell.doctor.cache import look_at_weights
+from sparkwell.doctor.cache import look_at_caches, look_at_weights
 from sparkwell.doctor.docker import (
     ContainerSeen,
     gpu_in_container,
@@ -30,10 +31,13 @@ from sparkwell.doctor.docker import (
 )
 from sparkwell.doctor.folders import look_at_folder
 from sparkwell.doctor.gpu_memory import gpu_bytes_by_process
+from sparkwell.doctor.memory_history import memory_of_last_hour
 from sparkwell.doctor.ports import look_at_port, with_containers
 from sparkwell.doctor.processes import forest, list_processes
 from sparkwell.doctor.scope import Checkpoint, Scope
+from sparkwell.doctor.settings_text import settings_text
 from sparkwell.doctor.token import look_at_token
+from sparkwell.doctor.versions import versions_of
 from sparkwell.hardware.detect import read_facts
 from sparkwell.hardware.facts import Facts
 from sparkwell.hardware.recognise import recognise
@@ -66,6 +70,9 @@ class _Collector:
             token = make(self._read("token", self._token))
             weights = make(self._read("weights", self._weights))
             folders = make(self._read("folders", self._folders))
+            partials = make(self._read("unfinished downloads", self._partials))
+            memory = make(self._read("memory of the last hour", self._memory))
+            settings = make(self._read("settings", self._settings))
         first = Snapshot(
             taken_at=time.time(),
             sparkwell=sparkwell.__version__,
@@ -78,6 +85,9 @@ class _Collector:
             weights=weights.result(),
             folders=folders.result(),
             environment=self.scope.environment,
+            partials=partials.result(),
+            memory=memory.result(),
+            settings=settings.result(),
         )
         return await self._second_look(first, facts.result(), containers.result() or [])
 
@@ -96,6 +106,7 @@ class _Collector:
             engines=engines.result(),
             folders=folders.result(),
             container_gpu=seen.result(),
+            versions=(*self.scope.versions, *versions_of(known)),
             gaps=tuple(self.gaps),
         )
 
@@ -143,11 +154,22 @@ class _Collector:
 
     def _folders(self) -> tuple[Folder, ...]:
         found, state = self.scope.checkpoint, self.scope.state
-        target = found.target if found else None
+        target = found.target if found else self.scope.weights_folder
         return (
             *((look_at_folder("cache", target),) if target else ()),
             *((look_at_folder("state", state),) if state else ()),
         )
+
+    def _partials(self) -> tuple[Partial, ...] | None:
+        return look_at_caches(self.scope.caches) if self.scope.caches else None
+
+    def _memory(self) -> tuple[MemoryReading, ...] | None:
+        file = self.scope.metrics
+        return memory_of_last_hour(file, time.time()) if file else None
+
+    def _settings(self) -> str | None:
+        file = self.scope.settings
+        return settings_text(file) if file else None
 
     async def _with_images(self, first: Snapshot) -> tuple[Folder, ...] | None:
         """Docker's folder, where Docker is this host's own, and its folder can be looked at."""

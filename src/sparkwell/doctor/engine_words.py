@@ -38,6 +38,11 @@ def kind_of(words: Sequence[str]) -> EngineKind | None:
     return verb or _PROGRAMS.get(program) or next(titles, None)
 
 
+def is_worker(words: Sequence[str]) -> bool:
+    """Whether it is a process that an engine's server has made, by the title that it wears."""
+    return bool(words) and words[0].startswith(tuple(_TITLES))
+
+
 def model_of(words: Sequence[str]) -> str | None:
     """The model of an engine's command line; of a path its last step."""
     named = [value for flag, value in _pairs(words) if flag in _MODEL_FLAGS and "/" in value]

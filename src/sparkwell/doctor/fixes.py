@@ -4,9 +4,9 @@ import errno
 import os
 import pwd
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from sparkwell.checks.engines import END_ORPHAN
 from sparkwell.checks.folders import MAKE_FOLDER
 from sparkwell.checks.memory import DROP_COMMAND, DROP_PAGE_CACHE
 from sparkwell.checks.partials import why_removable
@@ -15,40 +15,52 @@ from sparkwell.checks.snapshot import Snapshot
 from sparkwell.checks.weights import REMOVE_PARTIALS
 from sparkwell.core.units import file_size
 from sparkwell.doctor.cache import lock_of, look_at_partials
+from sparkwell.doctor.fixes_orphans import end_orphan
+from sparkwell.doctor.fixes_result import Fixed
 from sparkwell.drivers.download.locks import locked
 from sparkwell.hardware.parse import parse_meminfo
+
+__all__ = [
+    "AFTER_ASKING",
+    "FIXES",
+    "Fixed",
+    "apply",
+    "drop_page_cache",
+    "make_folder",
+    "remove_partials",
+]
 
 MEMINFO = Path("/proc/meminfo")
 DROP_CACHES = Path("/proc/sys/vm/drop_caches")
 FOLDER_MODE = 0o755
 
 
-@dataclass(frozen=True, slots=True)
-class Fixed:
-    """What a fix did. ``done`` is False when it could not, and ``text`` says why."""
-
-    fix: str
-    done: bool
-    text: str
-
-    def to_json(self) -> dict[str, object]:
-        """The result as a JSON object; its keys are stable."""
-        return {"fix": self.fix, "done": self.done, "text": self.text}
-
-
 class _BusyError(Exception):
     """Somebody holds the lock."""
 
 
-def apply(names: Iterable[str], snapshot: Snapshot) -> tuple[Fixed, ...]:
-    """Apply the fixes of these names; those that nobody knows are left out."""
-    return tuple(FIXES[name](snapshot) for name in names if name in FIXES)
+def apply(names: Iterable[str], snapshot: Snapshot, *, asked: bool = False) -> tuple[Fixed, ...]:
+    """Apply the fixes of these names; those that nobody knows are left out.
+
+    What ends a process is done only where a person was ``asked`` about it.
+    """
+    allowed = {**FIXES, **AFTER_ASKING} if asked else FIXES
+    return tuple(_applied(name, allowed[name], snapshot) for name in names if name in allowed)
+
+
+def _applied(name: str, fix: Callable[[Snapshot], Fixed], snapshot: Snapshot) -> Fixed:
+    """What it did; one that breaks keeps nobody from hearing of the others."""
+    try:
+        return fix(snapshot)
+    except Exception as error:
+        return Fixed(name, False, f"It broke off: {type(error).__name__}: {error}.")
 
 
 def remove_partials(snapshot: Snapshot) -> Fixed:
     """Remove unfinished files that are of no use, each looked at again just before."""
-    partials = snapshot.weights.partials if snapshot.weights else ()
-    wanted = [Path(each.path) for each in partials if why_removable(each)]
+    ours = snapshot.weights.partials if snapshot.weights else ()
+    every = (*ours, *(snapshot.partials or ()))
+    wanted = dict.fromkeys(Path(each.path) for each in every if why_removable(each))
     results = [_remove(path) for path in wanted]
     sizes = [result for result in results if isinstance(result, int)]
     kept = [result for result in results if isinstance(result, str)]
@@ -130,3 +142,4 @@ FIXES: Mapping[str, Callable[[Snapshot], Fixed]] = {
     MAKE_FOLDER: make_folder,
     DROP_PAGE_CACHE: drop_page_cache,
 }
+AFTER_ASKING: Mapping[str, Callable[[Snapshot], Fixed]] = {END_ORPHAN: end_orphan}

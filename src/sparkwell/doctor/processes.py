@@ -5,27 +5,35 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import psutil
 
 from sparkwell.checks.host_parts import Engine
 from sparkwell.doctor.docker import ContainerSeen
-from sparkwell.doctor.engine_words import kind_of, model_of
+from sparkwell.doctor.engine_words import is_worker, kind_of, model_of
+from sparkwell.drivers.process.folder import InstanceFolder
 from sparkwell.drivers.process.launcher import SHIM_PROGRAM
+from sparkwell.drivers.process.shim import proc
 
+_ADOPT = ("init", "systemd", "tini", "dumb-init", "docker-init")
+"""Who takes on processes whose parents are gone: the system's first, or a session's."""
 _CONTAINER = re.compile(r"docker[-/]([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessSeen:
-    """A process: its parent, its words, resident memory in bytes, and its container's id."""
+    """A process: its parent, its words, resident memory in bytes, and its container's id.
+
+    ``started_at`` is Unix time in seconds.
+    """
 
     pid: int
     parent: int
     words: tuple[str, ...]
     memory_bytes: int = 0
     container: str | None = None
+    started_at: float | None = None
 
 
 def list_processes() -> list[ProcessSeen]:
@@ -37,7 +45,8 @@ def list_processes() -> list[ProcessSeen]:
             if words:  # else a thread of the kernel
                 held, parent = process.memory_info().rss, process.ppid()
                 inside = container_id(process.pid) if kind_of(words) else None
-                found.append(ProcessSeen(process.pid, parent, words, held, inside))
+                began = process.create_time()
+                found.append(ProcessSeen(process.pid, parent, words, held, inside, began))
     return found
 
 
@@ -54,13 +63,15 @@ class Forest:
     """Processes with what is known of them beside: containers, the GPU's memory, our shims.
 
     ``gpu_bytes`` is by process. ``home`` is this Sparkwell's state folder: instances whose folders
-    lie in it are ours.
+    lie in it are ours. ``left_over`` are processes of instances of ours that have ended, each with
+    its model: nobody will use them any more.
     """
 
     processes: Mapping[int, ProcessSeen]
     containers: Mapping[str, ContainerSeen] = field(default_factory=dict)
     gpu_bytes: Mapping[int, int] = field(default_factory=dict)
     home: Path | None = None
+    left_over: Mapping[int, str] = field(default_factory=dict)
 
     def engines(self) -> tuple[Engine, ...]:
         """Each engine once: the topmost process of its tree."""
@@ -68,7 +79,8 @@ class Forest:
         return tuple(engine for engine in found if engine)
 
     def _engine(self, process: ProcessSeen) -> Engine | None:
-        kind, own = kind_of(process.words), self._kept_model(process.parent)
+        kind = kind_of(process.words)
+        own = self._kept_model(process.parent) or self.left_over.get(process.pid)
         if own is None and (kind is None or self._is_below_engine(process)):
             return None
         container = self.containers.get(process.container or "")
@@ -82,7 +94,22 @@ class Forest:
             model=managed or model_of(process.words),
             memory_bytes=self._held(process),
             loaded=self._has_children(process) if kind == "ollama" else None,
+            orphan=self._is_orphan(process, inside=name is not None),
+            started_at=process.started_at,
         )
+
+    def _is_orphan(self, process: ProcessSeen, *, inside: bool) -> bool:
+        """Whether it serves nobody: a worker whose server has gone, or what a run of ours left.
+
+        In a container its first process is its parent, whatever that is.
+        """
+        if inside:
+            return False
+        parent = self.processes.get(process.parent)
+        # A parent that was not seen may be a server all the same: nobody is called an orphan of it.
+        adopter = parent is not None and PurePath(parent.words[0]).name in _ADOPT
+        adopted = process.parent == 1 or adopter
+        return process.pid in self.left_over or (is_worker(process.words) and adopted)
 
     def _is_below_engine(self, process: ProcessSeen) -> bool:
         above = self._ancestors(process)
@@ -124,7 +151,18 @@ def forest(
     """The processes, by their numbers; the containers, by theirs."""
     by_pid = {each.pid: each for each in processes}
     by_id = {each.id: each for each in containers}
-    return Forest(by_pid, by_id, gpu_bytes or {}, home)
+    return Forest(by_pid, by_id, gpu_bytes or {}, home, left_over(home) if home else {})
+
+
+def left_over(home: Path) -> dict[int, str]:
+    """Processes that live on though their instance has ended, or nobody keeps it: their models."""
+    found: dict[int, str] = {}
+    with suppress(OSError):
+        for folder in map(InstanceFolder, (home / "instances").iterdir()):
+            if folder.exists and folder.has_ended:
+                model = _model_of_instance(folder.path)
+                found |= {each[0]: model for each in folder.listed() if proc.is_alive(each)}
+    return found
 
 
 def _model_of_instance(folder: Path) -> str:

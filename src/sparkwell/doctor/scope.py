@@ -30,7 +30,10 @@ class Scope:
     ``environ`` is the user's, with PATH and DOCKER_HOST. ``image`` is what is known of it
     beforehand. ``token_folders`` may hold a ``.env``. ``state`` is this
     Sparkwell's own folder, ``daemon_pid`` its daemon. With ``deep`` a container is started to
-    see the GPU from inside.
+    see the GPU from inside. ``caches`` are looked through for unfinished files of any model,
+    ``weights_folder`` is where downloads go. ``metrics`` is the file with the history of the
+    machine's memory, ``settings`` that of the settings. ``versions`` are those of programs that
+    the caller knows, by name.
     """
 
     environ: Mapping[str, str]
@@ -44,3 +47,8 @@ class Scope:
     state: Path | None = None
     daemon_pid: int | None = None
     deep: bool = False
+    caches: tuple[Path, ...] = ()
+    weights_folder: Path | None = None
+    metrics: Path | None = None
+    settings: Path | None = None
+    versions: tuple[tuple[str, str], ...] = ()

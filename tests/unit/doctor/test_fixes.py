@@ -13,6 +13,7 @@ import pytest
 from sparkwell.checks.host_parts import Folder
 from sparkwell.checks.model_parts import Weights
 from sparkwell.checks.snapshot import Snapshot
+from sparkwell.doctor import fixes
 from sparkwell.doctor.cache import lock_of, look_at_partials
 from sparkwell.doctor.fixes import apply, drop_page_cache, make_folder, remove_partials
 
@@ -148,3 +149,17 @@ def test_only_known_fixes_are_applied(blobs: Path) -> None:
     fixed = apply(["remove-partial-files", "format-the-disk"], snapshot(blobs))
     assert [each.fix for each in fixed] == ["remove-partial-files"]
     assert replace(fixed[0]).to_json()["done"] is True
+
+
+def test_a_fix_that_breaks_keeps_nobody_from_hearing_of_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def breaks(_snapshot: Snapshot) -> fixes.Fixed:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    well = fixes.Fixed("b", True, "Done.")
+    monkeypatch.setattr(fixes, "FIXES", {"a": breaks, "b": lambda _: well})
+    first, second = apply(("a", "b"), Snapshot(0.0, "test"))
+    assert not first.done
+    assert "KeyError" in first.text
+    assert second == well

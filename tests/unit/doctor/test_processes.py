@@ -63,12 +63,12 @@ VLLM = [
 
 def test_an_engine_counts_once_with_its_whole_tree() -> None:
     found = forest([seen(1, 0, "init"), *VLLM], gpu_bytes={11: 7000, 99: 1}).engines()
-    assert found == (Engine("vllm", pid=10, model="a/b", memory_bytes=8105),)
+    assert found == (Engine("vllm", pid=10, model="a/b", memory_bytes=8105, orphan=False),)
 
 
 def test_an_orphan_of_an_engine_is_an_engine() -> None:
     found = forest([seen(1, 0, "init"), seen(11, 1, "VLLM::EngineCore", 1000)]).engines()
-    assert found == (Engine("vllm", pid=11, memory_bytes=1000),)
+    assert found == (Engine("vllm", pid=11, memory_bytes=1000, orphan=True),)
 
 
 def test_an_engine_in_a_container_has_its_name() -> None:
@@ -96,10 +96,37 @@ def test_what_a_shim_keeps_is_ours_whatever_it_is_called(tmp_path: Path) -> None
     shim = seen(20, 1, f"python -I {SHIM_PROGRAM} {folder}")
     trees = [shim, seen(21, 20, "python -m something --here", 50), seen(22, 21, "VLLM::Core", 9)]
     assert forest(trees, home=tmp_path).engines() == (
-        Engine("vllm", ours=True, pid=21, model="demo-qwen3", memory_bytes=59),
+        Engine("vllm", ours=True, pid=21, model="demo-qwen3", memory_bytes=59, orphan=False),
     )
     (other,) = forest(trees, home=tmp_path / "elsewhere").engines()
     assert (other.ours, other.pid) == (False, 22)
+
+
+@pytest.mark.parametrize(
+    ("parent", "orphan"),
+    [
+        ("init", True),
+        ("/usr/lib/systemd/systemd --user", True),
+        ("python my_own_server.py", False),  # an engine within somebody's own program
+        ("python /usr/bin/vllm serve a/b", None),  # then it is no engine of its own
+    ],
+)
+def test_a_worker_whose_server_is_gone_is_an_orphan(parent: str, orphan: bool | None) -> None:
+    found = forest([seen(7, 0, parent), seen(11, 7, "VLLM::EngineCore")]).engines()
+    assert [each.orphan for each in found if each.pid == 11] == ([] if orphan is None else [orphan])
+
+
+def test_a_worker_whose_parent_was_not_seen_is_none() -> None:
+    """It may be a server that could not be read at that moment: an orphan may be ended."""
+    worker = seen(11, 7, "VLLM::EngineCore")
+    assert [each.orphan for each in forest([seen(1, 0, "init"), worker]).engines()] == [False]
+    assert [each.orphan for each in forest([seen(11, 1, "VLLM::EngineCore")]).engines()] == [True]
+
+
+def test_a_server_without_a_parent_and_a_worker_in_a_container_are_none() -> None:
+    assert [each.orphan for each in forest(VLLM).engines()] == [False]
+    inside = seen(11, 1, "VLLM::EngineCore", inside=CONTAINER)
+    assert [each.orphan for each in forest([seen(1, 0, "init"), inside]).engines()] == [False]
 
 
 def test_ollama_holds_a_model_when_it_has_a_runner() -> None:

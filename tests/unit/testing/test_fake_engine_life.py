@@ -4,15 +4,13 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
+from tests.unit.testing.conftest import Start
 
-from sparkwell.testing.running import RunningEngine, command_line, running_engine, wait_until
+from sparkwell.testing.running import command_line, wait_until
 
 LONG: dict[str, Any] = {
     "model": "org/model",
@@ -21,20 +19,6 @@ LONG: dict[str, Any] = {
     "ignore_eos": True,
 }
 CHAT = "/v1/chat/completions"
-Start = Callable[..., RunningEngine]
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Start engines that end with the test: ``start("--enforce-eager", never_ready=True)``."""
-    with ExitStack() as stack:
-
-        def start_one(*flags: str, **script: object) -> RunningEngine:
-            folder = tmp_path / str(len(list(tmp_path.iterdir())))
-            folder.mkdir()
-            return stack.enter_context(running_engine(folder, *flags, **script))
-
-        yield start_one
 
 
 async def state(client: aiohttp.ClientSession) -> dict[str, int]:
@@ -80,12 +64,18 @@ async def test_over_tcp(start: Start) -> None:
         finder.bind(("127.0.0.1", 0))
         port = finder.getsockname()[1]
     engine = start("--uds=", "--host", "127.0.0.1", "--port", str(port))
-    wait_until(lambda: "startup complete" in engine.log)
+    wait_until(lambda: answers(port))
+    assert "startup complete" in engine.log
     async with (
         aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client,
         client.post(CHAT, json={**LONG, "max_tokens": 5}) as response,
     ):
         assert (await response.json())["usage"]["completion_tokens"] == 5
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as sock:
+        return sock.connect_ex(("127.0.0.1", port)) == 0
 
 
 async def test_a_client_that_goes_away_cancels(start: Start) -> None:
@@ -141,6 +131,15 @@ def test_the_core_outlives_a_killed_parent(start: Start) -> None:
     assert engine.exit_code() == -signal.SIGKILL
     assert engine.core_pid
     assert command_line(engine.core_pid)
+
+
+def test_it_ends_when_its_core_is_killed_while_it_loads(start: Start) -> None:
+    engine = start(phases={"weights": 60})
+    wait_until(lambda: engine.core_pid is not None)
+    assert engine.core_pid
+    os.kill(engine.core_pid, signal.SIGKILL)
+    assert engine.exit_code() == 1
+    assert "Engine core initialization failed" in engine.log
 
 
 def test_it_ends_when_its_core_is_killed(start: Start) -> None:

@@ -4,7 +4,8 @@ import pytest
 
 from sparkwell.core.phases import Phase
 from sparkwell.testing.fake_engine.arguments import engine_arguments, split_flags
-from sparkwell.testing.fake_engine.script import Script, ScriptError, read_script
+from sparkwell.testing.fake_engine.reading import read_script
+from sparkwell.testing.fake_engine.script import Script, ScriptError
 
 
 def script(*argv: str, env: str | None = None) -> Script:
@@ -61,6 +62,8 @@ def test_booleans_can_be_taken_back() -> None:
         '{"phases": 3}',
         '{"fail_at_phase": "boiling"}',
         '{"style": "9.9"}',
+        '{"die_at_phase": "boiling"}',
+        '{"fail_first": 2}',
     ],
 )
 def test_nonsense_is_refused(env: str) -> None:

@@ -7,7 +7,9 @@ import sys
 from sparkwell.testing.fake_engine import ENVIRONMENT_VARIABLE
 from sparkwell.testing.fake_engine.arguments import EngineArguments, engine_arguments, split_flags
 from sparkwell.testing.fake_engine.life import FakeEngine
-from sparkwell.testing.fake_engine.script import Script, read_script
+from sparkwell.testing.fake_engine.reading import read_script
+from sparkwell.testing.fake_engine.script import Script
+from sparkwell.testing.fake_engine.starts import this_start
 
 WRONG_USAGE = 2
 
@@ -16,6 +18,7 @@ def main(argv: list[str]) -> int:
     """Run until the script or a signal ends it; return the exit status."""
     try:
         arguments, script = read(argv, os.environ.get(ENVIRONMENT_VARIABLE))
+        script = this_start(script)
     except ValueError as error:
         print(f"fake_engine: {error}", file=sys.stderr)
         return WRONG_USAGE

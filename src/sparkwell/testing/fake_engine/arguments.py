@@ -20,6 +20,9 @@ class EngineArguments:
     max_model_len: int
     max_num_seqs: int
     enforce_eager: bool
+    sleep_mode: bool
+    calls_tools: bool
+    runner: str
     given: Mapping[str, str]
 
     @property
@@ -59,6 +62,9 @@ def engine_arguments(flags: Flags) -> EngineArguments:
         max_model_len=int(_last(flags, "max-model-len") or 32768),
         max_num_seqs=int(_last(flags, "max-num-seqs") or 256),
         enforce_eager="enforce-eager" in flags,
+        sleep_mode="enable-sleep-mode" in flags,
+        calls_tools="enable-auto-tool-choice" in flags,
+        runner=_last(flags, "runner") or "auto",
         given=_given(flags),
     )
 

@@ -23,6 +23,7 @@ class Counters:
     cancelled: int = 0
     prompt_tokens: int = 0
     generation_tokens: int = 0
+    sleep_level: int = 0  # 0: awake
     finished: Counter[str] = field(default_factory=Counter)  # by finish reason
     ttfts: list[float] = field(default_factory=list)
 
@@ -69,11 +70,21 @@ def prometheus(counters: Counters, arguments: EngineArguments, script: Script) -
     ]
     if script.style == "0.10":  # renamed to kv_cache_usage_perc, and gone since 0.12
         lines += _series("gauge", "gpu_cache_usage_perc", labels, usage)
+    else:  # since 0.11.1
+        lines += _sleep_state(labels, counters.sleep_level)
     return "\n".join(lines) + "\n"
 
 
 def _series(kind: str, name: str, labels: str, value: float) -> list[str]:
     return [f"# TYPE vllm:{name} {kind}", f"vllm:{name}{{{labels}}} {float(value)}"]
+
+
+def _sleep_state(labels: str, level: int) -> list[str]:
+    states = ("awake", "weights_offloaded", "discard_all")  # by level
+    return ["# TYPE vllm:engine_sleep_state gauge"] + [
+        f'vllm:engine_sleep_state{{{labels},sleep_state="{state}"}} {float(level == at)}'
+        for at, state in enumerate(states)
+    ]
 
 
 def _finished(counters: Counters, labels: str) -> list[str]:

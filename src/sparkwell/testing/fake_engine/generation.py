@@ -1,40 +1,20 @@
 """What to answer, decided from the request alone: words that say who heard what."""
 
-import itertools
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from sparkwell.testing.fake_engine.arguments import EngineArguments
-
-_COMPLETION_TOKENS = 16  # the default of /v1/completions
-
-
-class ProblemError(Exception):
-    """Why a request is refused."""
-
-    def __init__(
-        self, status: int, message: str, kind: str = "BadRequestError", param: str | None = None
-    ) -> None:
-        super().__init__(message)
-        self.status, self.message, self.kind, self.param = status, message, kind, param
-
-    def envelope(self) -> dict[str, object]:
-        """Give the body of the response."""
-        return {
-            "error": {
-                "message": self.message,
-                "type": self.kind,
-                "param": self.param,
-                "code": self.status,
-            }
-        }
+from sparkwell.testing.fake_engine.asked import Asked
+from sparkwell.testing.fake_engine.problems import ProblemError
+from sparkwell.testing.fake_engine.replies import called_tool, stopped, tokens_of
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One answer to give. A token is a word here, with the space before it."""
+    """One answer to give. A token is a word here, with the space before it.
+
+    Where a ``tool`` is called the tokens are its arguments. ``stop_reason`` is the string that
+    ended the answer. ``choices`` are told alike. ``logprobs`` are the alternatives to each token.
+    """
 
     model: str
     prompt_tokens: int
@@ -42,89 +22,100 @@ class Generation:
     finish_reason: str
     stream: bool
     include_usage: bool
+    continuous_usage: bool = False
+    choices: int = 1
+    tool: str | None = None
+    stop_reason: str | None = None
+    logprobs: int | None = None
+
+    def given(self, tokens: list[str]) -> "Generation":
+        """The answer as it was given in the end; shorter when it was aborted."""
+        whole = len(tokens) == len(self.tokens)
+        reason = self.finish_reason if whole else "abort"
+        return replace(self, tokens=tuple(tokens), finish_reason=reason)
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return "".join(self.tokens)
 
     @property
     def usage(self) -> dict[str, int]:
         """OpenAI's usage object."""
+        completion = len(self.tokens) * self.choices
         return {
             "prompt_tokens": self.prompt_tokens,
-            "total_tokens": self.prompt_tokens + len(self.tokens),
-            "completion_tokens": len(self.tokens),
+            "total_tokens": self.prompt_tokens + completion,
+            "completion_tokens": completion,
         }
 
 
-def plan(
-    body: bytes, *, chat: bool, arguments: EngineArguments, reply_tokens: int | None
-) -> Generation:
+def plan(asked: Asked, *, arguments: EngineArguments, reply_tokens: int | None) -> Generation:
     """Decide what to generate; ProblemError is raised as vLLM would refuse the request."""
-    request = _parsed(body)
-    model = _known_model(request, arguments)
-    prompt = _messages_text(request) if chat else _prompt_text(request)
-    prompt_tokens = len(" ".join(prompt).split())
-    limit = _limit(request, chat, arguments.max_model_len, prompt_tokens)
-    exactly = limit if request.get("ignore_eos") else reply_tokens
-    words = list(_reply(model, prompt[-1] if prompt else "", exactly))
+    model = known_model(asked.model, arguments)
+    _check(asked, model, arguments)
+    prompt_tokens = count_words(asked.texts)
+    limit = _limit(asked, arguments.max_model_len, prompt_tokens)
+    tool = called_tool(asked)
+    all_tokens = tokens_of(asked, tool, model, limit if asked.exactly else reply_tokens)
+    tokens, stop = stopped(all_tokens[:limit], asked.stop)
+    ended = "length" if stop is None and len(all_tokens) >= limit else "stop"
     return Generation(
         model=model,
         prompt_tokens=prompt_tokens,
-        tokens=tuple(word if at == 0 else f" {word}" for at, word in enumerate(words[:limit])),
-        finish_reason="length" if len(words) >= limit else "stop",
-        stream=bool(request.get("stream")),
-        include_usage=bool((request.get("stream_options") or {}).get("include_usage")),
+        tokens=tokens,
+        # As vLLM: who names the tool is not told that one was called.
+        finish_reason="tool_calls" if tool and asked.choice != tool.name else ended,
+        stream=asked.stream,
+        include_usage=asked.include_usage,
+        continuous_usage=asked.continuous_usage,
+        choices=asked.choices,
+        tool=tool.name if tool else None,
+        stop_reason=stop,
+        logprobs=asked.logprobs,
     )
 
 
-def _parsed(body: bytes) -> dict[str, Any]:
-    try:
-        request = json.loads(body)
-    except ValueError as error:
-        raise ProblemError(400, f"JSON decode error: {error}", "Bad Request") from error
-    if not isinstance(request, dict):
-        raise ProblemError(400, "Input should be a valid dictionary", "Bad Request")
-    return request
-
-
-def _known_model(request: dict[str, Any], arguments: EngineArguments) -> str:
-    name = request.get("model") or arguments.served_names[0]
-    if name not in arguments.served_names:
-        message = f"The model `{name}` does not exist."
+def known_model(name: str | None, arguments: EngineArguments) -> str:
+    """The name by which the engine is asked; without one its first."""
+    if name and name not in arguments.served_names:
+        aliases = ", ".join(arguments.served_names)
+        message = f"The model `{name}` does not exist. Valid aliases: {aliases}."
         raise ProblemError(404, message, kind="NotFoundError", param="model")
-    return str(name)
+    return str(name or arguments.served_names[0])
 
 
-def _messages_text(request: dict[str, Any]) -> list[str]:
-    messages = request.get("messages")
-    if not isinstance(messages, list) or not messages:
-        raise ProblemError(400, "[{'type': 'missing', 'loc': ('body', 'messages')}]", "Bad Request")
-    return [_content_text(message.get("content")) for message in messages]
+def count_words(texts: tuple[str, ...]) -> int:
+    """How many tokens they are."""
+    return len(" ".join(texts).split())
 
 
-def _content_text(content: object) -> str:
-    """Read a message's content: a string, or parts of which some are text."""
-    if isinstance(content, list):
-        return " ".join(str(part.get("text", "")) for part in content)
-    return str(content or "")
+def _check(asked: Asked, model: str, arguments: EngineArguments) -> None:
+    if asked.pictures:
+        raise ProblemError(400, f"{model} is not a multimodal model")
+    if asked.choices > 1 and asked.greedy:
+        raise ProblemError(400, f"n must be 1 when using greedy sampling, got {asked.choices}.")
+    if asked.tools and asked.choice == "auto" and not arguments.calls_tools:
+        message = '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser'
+        raise ProblemError(400, f"{message} to be set")
+    named = asked.choice not in ("auto", "none", "required")
+    if named and asked.choice not in {tool.name for tool in asked.tools}:
+        message = "The tool specified in `tool_choice` does not match any of the specified `tools`"
+        raise ProblemError(400, f"{message} (parameter=tool_choice)", param="tool_choice")
 
 
-def _prompt_text(request: dict[str, Any]) -> list[str]:
-    """Read a prompt: a string, token ids, or a list of either."""
-    prompt = request.get("prompt")
-    if prompt is None:
-        raise ProblemError(400, "[{'type': 'missing', 'loc': ('body', 'prompt')}]", "Bad Request")
-    if isinstance(prompt, list):
-        return [" ".join(str(part) for part in prompt)]
-    return [str(prompt)]
-
-
-def _limit(request: dict[str, Any], chat: bool, max_model_len: int, prompt_tokens: int) -> int:
+def _limit(asked: Asked, max_model_len: int, prompt_tokens: int) -> int:
     room = max_model_len - prompt_tokens
-    asked = request.get("max_completion_tokens") or request.get("max_tokens")
-    if request.get("max_tokens") == 0 or (asked is not None and asked < 1):
-        message = f"max_tokens must be at least 1, got {asked or 0}."
+    if asked.limit is not None and asked.limit < 1:
+        message = (
+            f"max_tokens must be at least 1, got {asked.limit}. "
+            f"(parameter=max_tokens, value={asked.limit})"
+        )
         raise ProblemError(400, message, param="max_tokens")
-    if room < 1 or (asked or 0) > room:
-        raise ProblemError(400, _too_large(asked, max_model_len, prompt_tokens), param="max_tokens")
-    return int(asked or (room if chat else min(room, _COMPLETION_TOKENS)))
+    if room < 1 or (asked.limit or 0) > room:
+        message = _too_large(asked.limit, max_model_len, prompt_tokens)
+        raise ProblemError(400, message, param="max_tokens")
+    return int(asked.limit or min(room, asked.usual or room))
 
 
 def _too_large(asked: int | None, max_model_len: int, prompt_tokens: int) -> str:
@@ -133,12 +124,3 @@ def _too_large(asked: int | None, max_model_len: int, prompt_tokens: int) -> str
         f"context length is {max_model_len} tokens and your request has {prompt_tokens} input "
         f"tokens ({asked} > {max_model_len} - {prompt_tokens})."
     )
-
-
-def _reply(model: str, heard: str, exactly: int | None) -> Iterator[str]:
-    """``MODEL heard: WORDS``, cut or padded with counted words where a length is wanted."""
-    words = itertools.chain([model, "heard:"], heard.split())
-    if exactly is None:
-        return words
-    padding = (f"word{at}" for at in itertools.count(1))
-    return itertools.islice(itertools.chain(words, padding), exactly)

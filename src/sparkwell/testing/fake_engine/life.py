@@ -4,22 +4,28 @@ import asyncio
 import os
 import signal
 import socket
-import types
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import NoReturn
 
 from sparkwell.core.phases import Phase
 from sparkwell.testing.fake_engine import failures
 from sparkwell.testing.fake_engine.arguments import EngineArguments
+from sparkwell.testing.fake_engine.binding import bound_socket, server_side
 from sparkwell.testing.fake_engine.core_process import EngineCore
 from sparkwell.testing.fake_engine.loading import LoadFailedError, Loading
 from sparkwell.testing.fake_engine.log import Log
+from sparkwell.testing.fake_engine.memory import Memory
+from sparkwell.testing.fake_engine.process import Process
 from sparkwell.testing.fake_engine.script import Script
 from sparkwell.testing.fake_engine.wording import load_style
 
 _LOOK_AFTER_CORE_S = 0.1
 _CORE_DIED_CODE = 1
+
+
+class CoreEndedError(Exception):
+    """EngineCore has ended while it was loading."""
 
 
 class FakeEngine:
@@ -30,6 +36,7 @@ class FakeEngine:
         self._style = load_style(script.style)
         self._log = Log(self._style)
         self._core: EngineCore | None = None
+        self._memory = Memory(script)
 
     async def run(self) -> int:
         """Live until the script or a signal ends it; return the exit status."""
@@ -54,42 +61,76 @@ class FakeEngine:
 
     async def _live(self) -> int:
         """Bind early and listen late, as vLLM does; return the status of an early end."""
-        with bound_socket(self._arguments) as sock:
-            try:
+        late = self._script.bind_late
+        try:
+            if late:
                 await self._load()
-            except LoadFailedError as failure:
-                return self._fail(failure.phase)
-            if self._script.never_ready:
-                return await self._watch_core()
-            async with self._serving(sock):
-                return await self._watch_core()
+            with bound_socket(self._arguments) as sock:
+                if not late:
+                    await self._load()
+                return await self._serve(sock)
+        except LoadFailedError as failure:
+            return self._fail(failure.phase)
+        except CoreEndedError:
+            self._log.traceback("api", failures.traceback(failures.CORE_FAILED, "run_server"))
+            return _CORE_DIED_CODE
+
+    async def _serve(self, sock: socket.socket) -> int:
+        if self._script.never_ready:
+            return await self._watch_core()
+        async with self._serving(sock):
+            return await self._watch_core()
 
     async def _load(self) -> None:
-        begin = {Phase.LAUNCH: _server, Phase.INIT: self._start_core}
-        await Loading(self._script, self._style, self._arguments, self._log, begin).run()
+        begin: dict[Phase, Callable[[], object]] = {Phase.LAUNCH: server_side}
+        begin |= {Phase.INIT: self._start_core, **self._memory.by_phase()}
+        loading = Loading(self._script, self._style, self._arguments, self._log, begin)
+        await self._unless_core_ends(asyncio.create_task(loading.run()))
+
+    async def _unless_core_ends(self, loading: asyncio.Task[None]) -> None:
+        """The API server waits for EngineCore's word, and sees its end."""
+        ending = asyncio.create_task(self._core_has_ended())
+        try:
+            await asyncio.wait([loading, ending], return_when=asyncio.FIRST_COMPLETED)
+            if not loading.done():
+                raise CoreEndedError
+            await loading
+        finally:
+            for task in (loading, ending):
+                task.cancel()
+
+    async def _core_has_ended(self) -> None:
+        while not (self._core and self._core.has_ended()):  # noqa: ASYNC110 -- a process, no event
+            await asyncio.sleep(_LOOK_AFTER_CORE_S)
 
     @asynccontextmanager
     async def _serving(self, sock: socket.socket) -> AsyncIterator[None]:
-        server = _server()
-        app = server.build(self._arguments, self._script, self._style.version, self._log, self._die)
+        server = server_side()
+        process = Process(self._die, self._kill_core, self._memory)
+        app = server.build(self._arguments, self._script, self._style.version, self._log, process)
         runner = await server.listen(sock, app)
+        leaking = asyncio.create_task(self._memory.leak())
         if self._script.die_after_s is not None:
             asyncio.get_running_loop().call_later(self._script.die_after_s, self._die)
         try:
             yield
         finally:
+            leaking.cancel()
             await runner.cleanup()
 
     def _start_core(self) -> None:
-        self._core = EngineCore(self._script)
+        self._core = self._memory.core = EngineCore(self._script)
         self._log.core_pid = self._core.pid
 
     async def _watch_core(self) -> int:
         """Live as long as EngineCore does."""
-        while not (self._core and self._core.has_ended()):  # noqa: ASYNC110 -- a process, no event
-            await asyncio.sleep(_LOOK_AFTER_CORE_S)
+        await self._core_has_ended()
         self._log.traceback("api", failures.traceback(failures.CORE_DIED, "output_handler"))
         return _CORE_DIED_CODE
+
+    def _kill_core(self) -> None:
+        if self._core:
+            self._core.kill()
 
     def _end_core(self) -> None:
         if self._core:
@@ -97,6 +138,11 @@ class FakeEngine:
 
     def _fail(self, phase: Phase) -> int:
         """Say why loading failed, in EngineCore when it runs, then in the API server."""
+        if self._script.die_at_phase == phase:
+            self._die()
+        if self._script.fail_log:
+            self._log.quote(self._script.fail_log)
+            return self._script.fail_code
         last_line = failures.message(phase, self._script.fail_message)
         if self._core:
             self._log.say("core [core.py:1231] EngineCore failed to start.", level="ERROR")
@@ -112,36 +158,16 @@ class FakeEngine:
         with suppress(asyncio.CancelledError):
             await life
         await asyncio.sleep(self._script.slow_stop_s)
+        if self._script.die_on_sigterm:
+            self._die()
         self._log.say("uvicorn INFO:     Application shutdown complete.")
         return 0
 
     def _die(self) -> NoReturn:
-        """End at once, whatever is going on: connections break."""
-        self._log.traceback("core", failures.traceback("RuntimeError: the fake engine died"))
+        """End at once, whatever is going on: connections break; a signal leaves no last words."""
+        if self._script.die_code >= 0:
+            self._log.traceback("core", failures.traceback("RuntimeError: the fake engine died"))
         self._end_core()
         if self._script.die_code < 0:
             os.kill(os.getpid(), -self._script.die_code)
         os._exit(self._script.die_code)
-
-
-def bound_socket(arguments: EngineArguments) -> socket.socket:
-    """Make a socket that has its address but refuses connections until somebody listens on it."""
-    if arguments.uds:
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.bind(arguments.uds)
-        return sock
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind((arguments.host, arguments.port))
-    return sock
-
-
-def _server() -> types.ModuleType:
-    """Import the HTTP side late, so that first words and early ends come at once.
-
-    aiohttp loads the machine's TLS certificates when it is imported, 0.15 s for nothing here.
-    """
-    os.environ.setdefault("SSL_CERT_FILE", os.devnull)
-    from sparkwell.testing.fake_engine import server  # noqa: PLC0415
-
-    return server

@@ -49,7 +49,7 @@ class Loading:
             self.begin[phase]()
         self._say(phase, lines.opening)
         await self._take_time(phase, lines.progress, started)
-        if self.script.fail_at_phase == phase:
+        if phase in (self.script.fail_at_phase, self.script.die_at_phase):
             raise LoadFailedError(phase)
         self._say(phase, lines.closing)
 

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from pathlib import Path
 
 from sparkwell.testing.fake_engine.wording import Style
 
@@ -32,6 +33,10 @@ class Log:
     def traceback(self, who: str, lines: list[str]) -> None:
         """Print a traceback on stderr, with the prefix of the process it happened in."""
         print(*(self.prefix(who) + line for line in lines), sep="\n", file=sys.stderr, flush=True)
+
+    def quote(self, file: str) -> None:
+        """Print the lines of a file as they stand there, on stderr."""
+        print(Path(file).read_text(encoding="utf-8"), end="", file=sys.stderr, flush=True)
 
     def prefix(self, who: str) -> str:
         """Begin a line: ``(EngineCore pid=887) ``."""

@@ -1,14 +1,9 @@
 """What the fake engine shall do: how long to load, how fast to answer, how to fail."""
 
-import json
-import types
-import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 from sparkwell.core.phases import Phase
-from sparkwell.testing.fake_engine.arguments import Flags, is_scripted
-from sparkwell.testing.fake_engine.wording import STYLES
 
 LOADING = (
     Phase.LAUNCH,
@@ -35,22 +30,44 @@ class Script:
     shards: int = 4  # checkpoint shards in the progress lines
     weights_gib: float = 8.83
     kv_cache_tokens: int = 441_664
+    bind_late: bool = False  # after loading, so that somebody else can take the address
+
+    # What memory EngineCore holds: really, every page of it
+    hold_mib: int = 0  # from the weights on
+    spike_mib: int = 0  # more of it while memory is profiled
+    leak_mib_per_s: float = 0.0  # more of it from ready on
+    leak_most_mib: int = 1024  # the leak ends there
+    asleep_mib: int = 0  # in the place of hold_mib while it sleeps
 
     # How it answers
     tokens_per_s: float | None = None  # for each request; None: at once
     ttft_s: float = 0.0
     reply_tokens: int | None = None  # pads the echo to this length; None: the echo alone
 
+    # How it sleeps
+    sleep_s: float = 0.0
+    wake_s: float = 0.0  # for each of the calls that wake it
+    reload_s: float = 0.0
+    wake_fails: bool = False  # EngineCore dies of it
+
     # How it fails
     exit_code_at_once: int | None = None  # before a word is said
     fail_at_phase: str | None = None  # a traceback, then exit with fail_code
     fail_message: str | None = None  # a name from failures.KNOWN, or the last line itself
+    fail_log: str | None = None  # a file: its lines are said instead of any traceback
     fail_code: int = 1
+    die_at_phase: str | None = None  # ends there as die_code says
     never_ready: bool = False  # loads, then never listens
     health_ok_but_no_tokens: bool = False  # requests are taken and never answered
+    hang_after_s: float | None = None  # the same from some time after being ready on
+    hang_after_requests: int | None = None  # … after the first token of the next one
+    health_hangs_after_s: float | None = None  # /health is asked and never answers
     die_after_s: float | None = None  # counted from being ready
     die_after_requests: int | None = None  # in the middle of the next one
+    die_on_sigterm: bool = False  # in the place of a clean end
     die_code: int = 1  # a negative number is a signal: -9 looks like the kernel's OOM killer
+    fail_first: int | None = None  # only so many starts fail; at init if nothing else is said
+    counter: str | None = None  # a file that gets one byte for each start
 
     # How it stops
     ignore_sigterm: bool = False  # nor does EngineCore heed it
@@ -62,63 +79,7 @@ class Script:
         """How long a phase takes, in seconds."""
         return self.phases.get(phase.value, 0.0)
 
-
-def read_script(flags: Flags, environment: str | None) -> Script:
-    """Take the script from the environment's JSON, overridden by ``--fake-…`` flags."""
-    given = {**_from_json(environment), **_from_flags(flags)}
-    known = {known.name: known.type for known in fields(Script)}
-    unknown = sorted(given.keys() - known.keys())
-    if unknown:
-        raise ScriptError(f"the fake engine knows no {', '.join(unknown)}; it knows {list(known)}")
-    return _checked(Script(**{name: _value(name, known[name], given[name]) for name in given}))
-
-
-def _from_json(text: str | None) -> dict[str, object]:
-    try:
-        document = json.loads(text or "{}")
-    except ValueError as error:
-        raise ScriptError(f"the fake engine's script is not JSON: {error}") from error
-    if not isinstance(document, dict):
-        raise ScriptError("the fake engine's script is not a JSON object")
-    return document
-
-
-def _from_flags(flags: Flags) -> dict[str, object]:
-    scripted = {name: values for name, values in flags.items() if is_scripted(name)}
-    return {
-        name.removeprefix("fake-").replace("-", "_"): _flag_value(name, values)
-        for name, values in scripted.items()
-    }
-
-
-def _flag_value(name: str, values: typing.Sequence[str]) -> object:
-    if name == "fake-phases":
-        return dict(value.partition("=")[::2] for value in values)
-    return values[-1] if values else True
-
-
-def _value(name: str, kind: typing.Any, value: typing.Any) -> typing.Any:
-    """Convert what JSON or a flag gave to the type of the field."""
-    try:
-        if name == "phases":
-            return {str(phase): float(seconds) for phase, seconds in value.items()}
-        wanted = [one for one in typing.get_args(kind) if one is not types.NoneType] or [kind]
-        return None if value is None else _as(wanted[0], value)
-    except (TypeError, ValueError, AttributeError) as error:
-        raise ScriptError(f"the fake engine cannot use {value!r} as {name}") from error
-
-
-def _as(kind: typing.Any, value: typing.Any) -> typing.Any:
-    if kind is bool and isinstance(value, str):
-        return {"true": True, "1": True, "false": False, "0": False}.get(value.lower(), True)
-    return kind(value)
-
-
-def _checked(script: Script) -> Script:
-    if script.style not in STYLES:
-        raise ScriptError(f"no such style: {script.style}; there are {', '.join(STYLES)}")
-    known = {phase.value for phase in LOADING}
-    named = {*script.phases, *([script.fail_at_phase] if script.fail_at_phase else [])}
-    if named - known:
-        raise ScriptError(f"no such phase: {', '.join(sorted(named - known))}; {sorted(known)}")
-    return script
+    @property
+    def holds_memory(self) -> bool:
+        """Whether EngineCore is more than a process that is there."""
+        return bool(self.hold_mib or self.spike_mib or self.leak_mib_per_s)

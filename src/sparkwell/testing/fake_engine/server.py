@@ -1,8 +1,11 @@
 """The HTTP side: vLLM's routes, and /fake/state for tests."""
 
+import asyncio
+import os
 import socket
 import time
-from collections.abc import Callable
+from functools import partial
+from math import inf
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -11,13 +14,18 @@ from sparkwell.testing.fake_engine import shapes
 from sparkwell.testing.fake_engine.answering import Answering
 from sparkwell.testing.fake_engine.arguments import EngineArguments
 from sparkwell.testing.fake_engine.counters import Counters, prometheus
-from sparkwell.testing.fake_engine.generation import ProblemError
+from sparkwell.testing.fake_engine.hanging import Hang
 from sparkwell.testing.fake_engine.log import Log
+from sparkwell.testing.fake_engine.problems import ProblemError
+from sparkwell.testing.fake_engine.process import Process
+from sparkwell.testing.fake_engine.routes import model_routes
 from sparkwell.testing.fake_engine.script import Script
+from sparkwell.testing.fake_engine.sleeping import Sleeping
 
 _BODY_LIMIT = 64 * 2**20
 _BACKLOG = 2048
 _KEEP_ALIVE_S = 5.0  # vLLM's default: an idle connection is closed
+_DEV_MODE = "VLLM_SERVER_DEV_MODE"  # routes that vLLM offers to its developers alone
 _ABORT_S = 0.01  # requests are not waited for; 0 would mean "for ever" to aiohttp
 
 
@@ -36,25 +44,49 @@ async def listen(sock: socket.socket, app: web.Application) -> web.AppRunner:
 
 
 def build(
-    arguments: EngineArguments, script: Script, version: str, log: Log, die: Callable[[], None]
+    arguments: EngineArguments, script: Script, version: str, log: Log, process: Process
 ) -> web.Application:
-    """Put the application together."""
+    """Put the application together; called when the engine is ready."""
     counters = Counters()
+    hang = Hang(partial(prometheus, counters, arguments, script))
+    sleeping = Sleeping(script, version, counters, process, frees=arguments.sleep_mode)
     middlewares = [envelopes, access_log(log)]
     app = web.Application(client_max_size=_BODY_LIMIT, middlewares=middlewares)
-    app.add_routes(facts(arguments, script, version, counters))
-    app.add_routes(generations(Answering(arguments, script, counters, die)))
+    app.add_routes(facts(arguments, version, counters, hang))
+    app.add_routes([web.get("/health", health(script.health_hangs_after_s))])
+    app.add_routes(sleeping.routes() if os.environ.get(_DEV_MODE) == "1" else [])
+    answering = Answering(arguments, script, counters, process.die, hang, sleeping)
+    app.add_routes(model_routes(arguments, answering))
+    begin_hanging(script, hang)
     return app
 
 
+def begin_hanging(script: Script, hang: Hang) -> None:
+    """Hang when the script says so."""
+    after_s = 0.0 if script.health_ok_but_no_tokens else script.hang_after_s
+    if after_s == 0:
+        hang.begin()
+    elif after_s is not None:
+        asyncio.get_running_loop().call_later(after_s, hang.begin)
+
+
+def health(hangs_after_s: float | None) -> Handler:
+    """Answer without a body, the status is the answer; from some moment on not at all."""
+    end = inf if hangs_after_s is None else time.monotonic() + hangs_after_s
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        if time.monotonic() >= end:
+            await asyncio.Event().wait()
+        return web.Response()
+
+    return handler
+
+
 def facts(
-    arguments: EngineArguments, script: Script, version: str, counters: Counters
+    arguments: EngineArguments, version: str, counters: Counters, hang: Hang
 ) -> list[web.RouteDef]:
     """Answer what there is to know about the engine."""
     created = int(time.time())
-
-    async def health(_: web.Request) -> web.StreamResponse:
-        return web.Response()  # no body: the status is the answer
 
     async def say_version(_: web.Request) -> web.StreamResponse:
         return web.json_response({"version": version})
@@ -63,13 +95,12 @@ def facts(
         return web.json_response(shapes.models(arguments, created))
 
     async def metrics(_: web.Request) -> web.StreamResponse:
-        return web.Response(text=prometheus(counters, arguments, script))
+        return web.Response(text=hang.metrics())
 
     async def state(_: web.Request) -> web.StreamResponse:
         return web.json_response(counters.state())
 
     return [
-        web.get("/health", health),
         web.get("/version", say_version),
         web.get("/v1/models", models),
         web.get("/metrics", metrics),
@@ -77,28 +108,15 @@ def facts(
     ]
 
 
-def generations(answering: Answering) -> list[web.RouteDef]:
-    """Answer with tokens."""
-
-    async def chat(request: web.Request) -> web.StreamResponse:
-        return await answering.answer(request, chat=True)
-
-    async def completion(request: web.Request) -> web.StreamResponse:
-        return await answering.answer(request, chat=False)
-
-    return [web.post("/v1/chat/completions", chat), web.post("/v1/completions", completion)]
-
-
 @web.middleware
 async def envelopes(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Put refusals into vLLM's envelope."""
+    """Put refusals into vLLM's envelopes; of a path that it has not it says no more than that."""
     try:
         return await handler(request)
     except ProblemError as problem:
-        return web.json_response(problem.envelope(), status=problem.status)
+        return web.json_response(problem.envelope(request.path), status=problem.status)
     except web.HTTPException as error:
-        refusal = ProblemError(error.status, error.reason, error.reason)
-        return web.json_response(refusal.envelope(), status=error.status)
+        return web.json_response({"detail": error.reason}, status=error.status)
 
 
 def access_log(log: Log) -> Middleware:

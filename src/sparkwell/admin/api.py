@@ -3,20 +3,21 @@
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sparkwell.admin import API_VERSION, VERSION_HEADER
+from sparkwell.admin.bodies import Body, read_body
+from sparkwell.admin.keys import KeyControl, add_key_routes
 from sparkwell.core.errors import ConflictError, SparkwellError, UsageError
 from sparkwell.core.events import Event
 
 logger = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Json = Mapping[str, Any]
-B = TypeVar("B", bound="Body")
 
 
 class Control(Protocol):
@@ -28,6 +29,10 @@ class Control(Protocol):
 
     def status(self) -> Json:
         """What runs, and how far it is."""
+        ...
+
+    def snapshot(self) -> Json:
+        """What only the daemon knows of this host, for a diagnosis."""
         ...
 
     async def up(self, body: "UpBody") -> Json:
@@ -46,22 +51,21 @@ class Control(Protocol):
         """Events newer than the cursor, as they come."""
         ...
 
+    def ui_link(self) -> Json:
+        """A link that opens the dashboard once, and for how many seconds it is good."""
+        ...
+
     def shut_down(self, *, stop_engines: bool) -> None:
         """End the daemon soon; engines go on unless they are to be stopped."""
         ...
-
-
-class Body(BaseModel):
-    """A request body: strict, so that a misspelt field is an error and not a lost wish."""
-
-    model_config = ConfigDict(extra="forbid")
 
 
 class UpBody(Body):
     """POST /admin/up. No models means those that the settings start.
 
     ``flags`` are written FLAG=VALUE and are the first model's; ``force`` starts also what does
-    not fit. ``folder`` is where the command was typed: a ``.env`` there may have a token.
+    not fit; ``switch`` makes others leave for the one model that is named, when their requests are
+    done. ``folder`` is where the command was typed: a ``.env`` there may have a token.
     """
 
     models: tuple[str, ...] = ()
@@ -70,6 +74,7 @@ class UpBody(Body):
     driver: Literal["process", "compose"] | None = None
     image: str | None = None
     force: bool = False
+    switch: bool = False
     folder: str | None = None
 
 
@@ -85,17 +90,21 @@ class ShutdownBody(Body):
     stop_engines: bool = False
 
 
-def admin_application(control: Control) -> web.Application:
+def admin_application(control: Control, keys: KeyControl | None = None) -> web.Application:
     """The application to serve on the Unix socket."""
     app = web.Application(middlewares=[_same_version, _errors_as_json])
     routes = _Routes(control)
     app.router.add_get("/admin/version", routes.version)
     app.router.add_get("/admin/status", routes.status)
+    app.router.add_get("/admin/snapshot", routes.snapshot)
     app.router.add_get("/admin/events", routes.events)
     app.router.add_post("/admin/up", routes.up)
     app.router.add_post("/admin/down", routes.down)
     app.router.add_post("/admin/restart", routes.restart)
+    app.router.add_post("/admin/ui-link", routes.ui_link)
     app.router.add_post("/admin/shutdown", routes.shutdown)
+    if keys is not None:
+        add_key_routes(app, keys)
     return app
 
 
@@ -109,19 +118,26 @@ class _Routes:
     async def status(self, _request: web.Request) -> web.Response:
         return web.json_response(self._control.status())
 
+    async def snapshot(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._control.snapshot())
+
     async def up(self, request: web.Request) -> web.Response:
-        return web.json_response(await self._control.up(await _body(request, UpBody)))
+        return web.json_response(await self._control.up(await read_body(request, UpBody)))
 
     async def down(self, request: web.Request) -> web.Response:
-        body = await _body(request, ModelBody)
+        body = await read_body(request, ModelBody)
         return web.json_response(await self._control.down(body.model))
 
     async def restart(self, request: web.Request) -> web.Response:
-        body = await _body(request, ModelBody)
+        body = await read_body(request, ModelBody)
         return web.json_response(await self._control.restart(body.model))
 
+    async def ui_link(self, request: web.Request) -> web.Response:
+        await read_body(request, Body)
+        return web.json_response(self._control.ui_link())
+
     async def shutdown(self, request: web.Request) -> web.Response:
-        body = await _body(request, ShutdownBody)
+        body = await read_body(request, ShutdownBody)
         self._control.shut_down(stop_engines=body.stop_engines)
         return web.json_response({"ending": True})
 
@@ -129,9 +145,10 @@ class _Routes:
         """One JSON object a line, from the cursor ``after`` on, without end."""
         cursor = _cursor(request.query.get("after", "0"))
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-        await response.prepare(request)
-        async for event in self._control.events(cursor):
-            await response.write(json.dumps(asdict(event)).encode() + b"\n")
+        with suppress(ConnectionError):  # who follows may leave at any time
+            await response.prepare(request)
+            async for event in self._control.events(cursor):
+                await response.write(json.dumps(asdict(event)).encode() + b"\n")
         return response
 
 
@@ -140,15 +157,6 @@ def _cursor(text: str) -> int:
         return int(text)
     except ValueError:
         raise UsageError(f"The cursor `after` is a whole number, not {text!r}.") from None
-
-
-async def _body(request: web.Request, schema: type[B]) -> B:
-    try:
-        return schema.model_validate_json(await request.read() or b"{}")
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"]) or "body"
-        raise UsageError(f"{where}: {first['msg']}") from None
 
 
 @web.middleware

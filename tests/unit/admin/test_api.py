@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientConnectionResetError, web
 from aiohttp.test_utils import TestClient, TestServer
 
 from sparkwell.admin import API_VERSION, VERSION_HEADER
@@ -40,6 +40,9 @@ class FakeControl:
     def status(self) -> Mapping[str, Any]:
         return self._note("status")
 
+    def snapshot(self) -> Mapping[str, Any]:
+        return self._note("snapshot")
+
     async def up(self, body: UpBody) -> Mapping[str, Any]:
         return self._note("up", body.models, body.flags, body.driver, body.force)
 
@@ -52,6 +55,9 @@ class FakeControl:
     def events(self, cursor: int) -> AsyncIterator[Event]:
         self._note("events", cursor)
         return self.journal.follow(cursor)
+
+    def ui_link(self) -> Mapping[str, Any]:
+        return self._note("ui-link")
 
     def shut_down(self, *, stop_engines: bool) -> None:
         self._note("shutdown", stop_engines)
@@ -69,7 +75,7 @@ async def client(control: FakeControl) -> AsyncIterator[Client]:
         yield client
 
 
-@pytest.mark.parametrize("path", ["version", "status"])
+@pytest.mark.parametrize("path", ["version", "status", "snapshot"])
 async def test_what_can_be_read(client: Client, control: FakeControl, path: str) -> None:
     async with client.get(f"/admin/{path}") as response:
         assert (response.status, await response.json()) == (200, {"did": path})
@@ -102,6 +108,11 @@ async def test_what_can_be_done(
     async with client.post(f"/admin/{path}", data=data) as response:
         assert (response.status, await response.json()) == (200, {"did": path})
     assert control.asked == [asked]
+
+
+async def test_a_link_to_the_dashboard(client: Client, control: FakeControl) -> None:
+    async with client.post("/admin/ui-link", json={}) as response:
+        assert (response.status, await response.json()) == (200, {"did": "ui-link"})
 
 
 @pytest.mark.parametrize(("body", "stop"), [({}, False), ({"stop_engines": True}, True)])
@@ -227,6 +238,22 @@ async def test_events_from_the_beginning_when_nothing_is_said(
     async with client.get("/admin/events") as response:
         line = await asyncio.wait_for(response.content.readline(), 5)
     assert json.loads(line)["seq"] == 1
+
+
+async def test_who_follows_may_leave_without_a_word(
+    client: Client,
+    control: FakeControl,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def gone(*_: object) -> None:
+        raise ClientConnectionResetError("Cannot write to closing transport")
+
+    control.journal.add("a", "A")
+    monkeypatch.setattr(web.StreamResponse, "write", gone)
+    async with client.get("/admin/events") as response:
+        await response.read()
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("after", ["x", "1.5", ""])

@@ -1,40 +1,34 @@
 """`sparkwell serve`: the one process that owns the state and hosts gateway and control API."""
 
 import asyncio
-import contextlib
 import logging
-import re
-import secrets
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
+from pathlib import Path
 
 from aiohttp import web
 
 from sparkwell.admin.api import admin_application
-from sparkwell.app.config import Settings
-from sparkwell.app.describing import Describer
-from sparkwell.app.drivers import Drivers, make_drivers
-from sparkwell.app.fetchers import HostFetchers, pull_image
-from sparkwell.app.host import About, Host
-from sparkwell.app.listening import cut, listen_tcp, listen_unix, running
+from sparkwell.admin.keys import add_own_key_route
+from sparkwell.app.beginning import Beginning
+from sparkwell.app.building import Built, build
+from sparkwell.app.dashboard.making import make_dashboard
+from sparkwell.app.exposure import open_to_all, refuse_to_expose, reminder
+from sparkwell.app.host import About
+from sparkwell.app.keys.own_key import OwnKey
+from sparkwell.app.listening import listen_unix, running
 from sparkwell.app.lock import held
-from sparkwell.app.ollama_starts import OllamaStarts
+from sparkwell.app.opening import opened, tls_of
 from sparkwell.app.paths import Paths
-from sparkwell.app.recording import Recorder
-from sparkwell.app.service import ModelService
-from sparkwell.app.starter import Starter
+from sparkwell.app.preloading import preload
+from sparkwell.app.settings.config import Settings
+from sparkwell.app.tls import Tls
 from sparkwell.catalog import Catalog
-from sparkwell.core.launch import LaunchSpec
-from sparkwell.drivers.ollama.plan import Kept
 from sparkwell.drivers.routing import RoutingDriver
-from sparkwell.gateway.app import Gateway
-from sparkwell.store import History, Starts, open_database
-from sparkwell.supervisor.actor import Supervisor
-from sparkwell.supervisor.journal import Journal
-from sparkwell.supervisor.start import StartWatch, Timeline
+from sparkwell.gateway.pages import Pages
+from sparkwell.web.dashboard import PREFIX
 
 logger = logging.getLogger(__name__)
 LOOK_AGAIN_S = 5.0
@@ -44,15 +38,23 @@ class Daemon:
     """Everything, put together, from start to end.
 
     SIGINT ends the daemon and the engines; SIGTERM drains requests and leaves the engines to
-    the next daemon. A second signal of either kind does not wait any longer.
+    the next daemon. A second signal of either kind does not wait any longer. ``file`` is the
+    settings file that the dashboard may change.
     """
 
     def __init__(
-        self, paths: Paths, settings: Settings, catalog: Catalog, *, detached: bool = False
+        self,
+        paths: Paths,
+        settings: Settings,
+        catalog: Catalog,
+        *,
+        file: Path | None = None,
+        detached: bool = False,
     ) -> None:
         self._paths = paths
         self._settings = settings
         self._catalog = catalog
+        self._file = (file or paths.config_file).absolute()
         self._detached = detached
         self._ended = asyncio.Event()
         self._stop_engines = False
@@ -72,84 +74,68 @@ class Daemon:
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         gateway = self._settings.gateway
-        about = About(gateway.host, gateway.port, self._detached, time.time())
+        tls = tls_of(gateway)
+        about = About(
+            gateway.host,
+            gateway.port,
+            self._detached,
+            time.time(),
+            tls=tls is not None,
+            open_to_all=open_to_all(gateway),
+        )
         # Signals first, so that they are heard to the very end, while connections close too.
         self._on_signals(stack)
-        supervisor, host, starter, drivers = self._build(stack, about)
+        built = build(self._paths, self._settings, self._catalog, about, self._end, stack)
+        refuse_to_expose(gateway, built.keeper.standing)
+        supervisor = built.supervisor
         stack.push_async_callback(supervisor.close)
-        await stack.enter_async_context(self._listening(host, supervisor))
-        looking = asyncio.create_task(look_again(supervisor.adopt, drivers.every))
+        await stack.enter_async_context(self._listening(built, tls))
+        looking = asyncio.create_task(look_again(built.adopt, built.drivers.every))
         stack.callback(looking.cancel)
         logger.info("Ready on %s", about.url, extra={"action": "daemon.ready"})
+        if said := reminder(gateway):
+            logger.warning("%s", said, extra={"action": "gateway.open"})
+        preloading = asyncio.create_task(preload(built, self._settings.preload))
+        stack.callback(preloading.cancel)
         await self._ended.wait()
+        built.remembering.ending = not self._stop_engines
         supervisor.refuse_more()
         if self._stop_engines:
             await supervisor.down()
-            await starter.ollama.tidy([])
-
-    def _build(
-        self, stack: AsyncExitStack, about: About
-    ) -> tuple[Supervisor, Host, Starter, Drivers]:
-        database = stack.enter_context(contextlib.closing(open_database(self._paths.store)))
-        history, journal = History(database), Journal(time.time)
-        models = ModelService(self._paths, self._settings, self._catalog)
-        gpus = models.planning.here.device == "cuda"
-        drivers = make_drivers(self._paths, self._settings, models.environ, gpus=gpus)
-        stack.push_async_callback(drivers.ollama.close)
-        engines = self._settings.engines
-
-        def finished(spec: LaunchSpec, timeline: Timeline) -> None:
-            history.add(spec, timeline.durations, time.time())
-
-        supervisor = Supervisor(
-            drivers.every,
-            journal,
-            StartWatch(
-                drivers.every,
-                timeout_s=engines.start_timeout_s,
-                canary_timeout_s=engines.canary_timeout_s,
-            ),
-            new_id=new_id,
-            finished=finished,
-            measured=Recorder(Starts(database), self._catalog),
-        )
-        starter = make_starter(models, drivers, self._paths)
-        host = Host(
-            about,
-            models,
-            starter,
-            drivers.every,
-            supervisor,
-            journal,
-            Describer(models, drivers.every, supervisor, history),
-            self._end,
-        )
-        return supervisor, host, starter, drivers
+            await built.starter.ollama.tidy([])
 
     @asynccontextmanager
-    async def _listening(self, host: Host, supervisor: Supervisor) -> AsyncIterator[None]:
+    async def _listening(self, built: Built, tls: Tls | None) -> AsyncIterator[None]:
         """The gateway's port first: when somebody else has it, nothing else has happened yet.
 
-        The control socket last: an `up` must find what an earlier daemon left running.
+        The control socket next: taking over may take as long as an engine takes to stop, and who
+        asks meanwhile is told so. Requests for a model wait until it is known what runs.
         """
-        settings = self._settings.gateway
-        gateway = Gateway(host.served, settings.max_body_mb * 10**6).application()
-        # Cancelling the handler of a client that went away is what stops the engine's work.
-        public = web.AppRunner(
-            gateway,
-            handler_cancellation=True,
-            shutdown_timeout=max(settings.drain_s, 0.01),  # 0 would mean: for ever
-            access_log=None,
+        beginning = Beginning(built.host)
+        own = OwnKey(built.keeper.book)
+        pages = Pages(built.host.served, home=f"{PREFIX}/").application()
+        pages.add_subapp(PREFIX, make_dashboard(built, beginning, self._file, own))
+        # Cancelling the handler of a client that went away ends what is done for it.
+        behind = web.AppRunner(
+            pages, handler_cancellation=True, shutdown_timeout=1.0, access_log=None
         )
-        control = web.AppRunner(admin_application(host), shutdown_timeout=1.0, access_log=None)
-        async with running(control), running(public):
-            await listen_tcp(public, settings.host, settings.port)
-            await supervisor.adopt()
+        admin = admin_application(beginning, built.keys)
+        add_own_key_route(admin, own.secret)
+        control = web.AppRunner(admin, shutdown_timeout=1.0, access_log=None)
+        async with (
+            opened(self._settings, built, self._paths.pages, tls) as gateway,
+            running(control),
+            running(behind),
+        ):
+            await listen_unix(behind, self._paths.pages)
             await listen_unix(control, self._paths.socket)
-            self._hurry.append(lambda: cut(public))
-            yield
+            await built.recover()
+            beginning.over()
+            self._hurry.append(gateway.cut)
+            async with built.guarded(), built.watching.running(), built.keeper.running():
+                yield
             if self._stop_engines:
-                cut(public)  # their engine has gone: there is nothing to wait for
+                gateway.cut()  # their engine has gone: there is nothing to wait for
 
     def _end(self, stop_engines: bool) -> None:
         self._stop_engines = self._stop_engines or stop_engines
@@ -183,19 +169,3 @@ async def look_again(adopt: Callable[[], Awaitable[None]], every: RoutingDriver)
         await asyncio.sleep(LOOK_AGAIN_S)
         _, faults = await every.look()
     await adopt()
-
-
-def make_starter(models: ModelService, drivers: Drivers, paths: Paths) -> Starter:
-    """What makes starts on this host."""
-    fetchers = HostFetchers(models, partial(pull_image, models.environ), [paths.config])
-    kept = Kept(models.environ, (models.settings.folders.ollama,))
-    ollama = OllamaStarts(
-        drivers.ollama, drivers.ollama_server, models.planning, models.settings, kept
-    )
-    return Starter(models, drivers.every, fetchers, ollama)
-
-
-def new_id(model: str) -> str:
-    """An instance id that is never used again: the model's name and some random letters."""
-    word = re.sub(r"[^a-z0-9._-]+", "-", model.lower())[:100].strip(".-_")
-    return f"{word or 'model'}-{secrets.token_hex(3)}"

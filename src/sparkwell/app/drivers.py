@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sparkwell.app.config import Settings
-from sparkwell.app.ollama_server import OllamaServer
+from sparkwell.app.ollama.server import OllamaServer
 from sparkwell.app.paths import Paths
+from sparkwell.app.settings.config import Settings
 from sparkwell.drivers.compose import ComposeDriver
 from sparkwell.drivers.ollama import OllamaDriver
 from sparkwell.drivers.process import ProcessDriver

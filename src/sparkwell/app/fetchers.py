@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 
 from sparkwell.app.fetching import Fetching, wanted_recipe
-from sparkwell.app.preflight import Asked, must_pass, preflight
+from sparkwell.app.preflight.report import Asked, must_pass, preflight
 from sparkwell.app.service import ModelService
 from sparkwell.app.starter import OnShare
 from sparkwell.app.starting import StartWish

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import sparkwell.catalog
-from sparkwell.app.config import Settings
+from sparkwell.app.settings.config import Settings
 from sparkwell.catalog import Recipe
 from sparkwell.core.errors import UsageError
 from sparkwell.drivers import hub

@@ -3,7 +3,7 @@
 import contextlib
 import errno
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -23,16 +23,10 @@ async def running(runner: web.AppRunner) -> AsyncIterator[None]:
         await runner.cleanup()
 
 
-def cut(runner: web.AppRunner) -> None:
-    """Close every connection now, also those with a request on its way."""
-    for connection in runner.server.connections if runner.server else ():
-        connection.force_close()
-
-
-async def listen_tcp(runner: web.AppRunner, host: str, port: int) -> None:
-    """Serve on a port; raises EnvironmentFault that names who has it."""
+async def listen_tcp(listen: Callable[[], Awaitable[object]], host: str, port: int) -> None:
+    """Begin to listen on a port; raises EnvironmentFault that names who has it."""
     try:
-        await web.TCPSite(runner, host, port).start()
+        await listen()
     except OSError as error:
         raise EnvironmentFault(
             f"The gateway cannot listen on {host}:{port}: {_why(error, port)}.",

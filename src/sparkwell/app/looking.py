@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sparkwell.app.config import GatewaySettings
 from sparkwell.app.planning import Planning, Wish
+from sparkwell.app.settings.config import GatewaySettings
 from sparkwell.catalog import Recipe
 from sparkwell.checks.docker_parts import Docker
 from sparkwell.checks.host_parts import Folder, Port

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from sparkwell.app.config import ModelSettings, Settings
 from sparkwell.app.paths import Paths
-from sparkwell.app.settings_forms import parse_start
+from sparkwell.app.settings.config import ModelSettings, Settings
+from sparkwell.app.settings.forms import parse_start
 from sparkwell.catalog import Catalog, Recipe, load_catalog
 from sparkwell.catalog.ollama import is_ollama, parse_ollama
 from sparkwell.catalog.recipe import FlagValue

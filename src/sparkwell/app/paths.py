@@ -62,9 +62,39 @@ class Paths:
         return self.state / "daemon.sock"
 
     @property
+    def pages(self) -> Path:
+        """Where the gateway's server finds the pages behind it."""
+        return self.state / "pages.sock"
+
+    @property
+    def gateway(self) -> Path:
+        """Where the gateway's processes ask the daemon, if there are several."""
+        return self.state / "gateway.sock"
+
+    @property
+    def guard(self) -> Path:
+        """Where daemon and memory guard leave word for each other."""
+        return self.state / "guard"
+
+    @property
     def lock(self) -> Path:
         """Held by the daemon as long as it lives; names it."""
         return self.state / "daemon.lock"
+
+    @property
+    def admin_key(self) -> Path:
+        """The key that opens the dashboard."""
+        return self.state / "admin.key"
+
+    @property
+    def keys_marker(self) -> Path:
+        """Says that there have been keys: a store without any is then not to be trusted."""
+        return self.state / "keys.used"
+
+    @property
+    def metrics(self) -> Path:
+        """The database of what was measured; nothing is lost with it but curves."""
+        return self.state / "metrics.db"
 
     @property
     def daemon_log(self) -> Path:

@@ -3,9 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from sparkwell.app.config import Settings
-from sparkwell.app.ollama_flags import wanted_context
+from sparkwell.app.budget import BUDGET, reserved_bytes
+from sparkwell.app.ollama.flags import wanted_context
+from sparkwell.app.own_plans import as_started
 from sparkwell.app.planning import Planning, Wish
+from sparkwell.app.service import ModelService
+from sparkwell.app.settings.config import Settings
 from sparkwell.catalog.ollama import is_ollama
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import EnvironmentFault
@@ -21,21 +24,31 @@ def place_models(
     wish: Wish,
     settings: Settings,
     environ: Mapping[str, str],
+    models: ModelService | None = None,
 ) -> Placement:
-    """Plan all of them on the wish's machine; the flags of the wish are the first one's."""
+    """Plan all of them on the wish's machine; the flags of the wish are the first one's.
+
+    With ``models`` each is planned as a start on this machine would be, and within the budget of
+    its settings; a described machine has none.
+    """
     flags = [(wish.flags or {}) if number == 0 else {} for number in range(len(names))]
     wishes = [
         _ollama(name, settings, environ, own)
         if is_ollama(name)
-        else _engine(planning, name, replace(wish, flags=own))
+        else _engine(planning, name, replace(wish, flags=own), models)
         for name, own in zip(names, flags, strict=True)
     ]
-    return place(wishes, planning.machine(wish.hardware))
+    machine = planning.machine(wish.hardware)
+    kept = reserved_bytes(settings, machine) if models and wish.hardware is None else 0
+    placement = place([*wishes, *([Fixed(BUDGET, kept)] if kept else [])], machine)
+    others = tuple(entry for entry in placement.entries if entry.name != BUDGET)
+    return replace(placement, entries=others, free_bytes=placement.free_bytes - kept)
 
 
-def _engine(planning: Planning, name: str, wish: Wish) -> Engine:
+def _engine(planning: Planning, name: str, wish: Wish, models: ModelService | None) -> Engine:
     """Its profile's flags without the share, which the others decide."""
     target = planning.target(name)
+    wish = as_started(models, target, wish) if models else wish
     chosen, _, version = planning.choice(target, wish)
     own = wish.flags or {}
     flags = {
@@ -43,7 +56,8 @@ def _engine(planning: Planning, name: str, wish: Wish) -> Engine:
         for key, value in chosen.flags.items()
         if key != "gpu_memory_utilization" or key in own
     }
-    return Engine(target.described.name, target.described, rules_for(version), flags)
+    rules = rules_for(version)
+    return Engine(target.described.name, target.described, rules, flags, wish.sleep_level)
 
 
 def _ollama(

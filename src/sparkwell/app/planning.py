@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from sparkwell.app.calibration import NOTHING, Known, calibration
 from sparkwell.app.paths import Paths
+from sparkwell.app.targets import Target, default_version, is_path, siblings_of
 from sparkwell.catalog import Catalog, Recipe
 from sparkwell.catalog.described import Described, describe_recipe
 from sparkwell.catalog.ollama import is_ollama, parse_ollama
@@ -16,33 +18,18 @@ from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import UsageError
 from sparkwell.core.launch import LaunchSpec
 from sparkwell.core.phases import Phase
-from sparkwell.engines.environments import ENVIRONMENTS
 from sparkwell.engines.vllm import check_flags, doubtful, read_flag, rules_for
-from sparkwell.engines.vllm.images import version_of
 from sparkwell.hardware.description import find_machine, machine_names
 from sparkwell.hardware.machine import Device, Machine
 from sparkwell.planner.engine_rules import EngineRules
 from sparkwell.planner.fit import Flags
 from sparkwell.planner.plan import Plan, Question, make_plan
-from sparkwell.planner.profiles import Choice, choose
-from sparkwell.planner.settings import GB10, resolve
+from sparkwell.planner.profiles import DEFAULT, Choice, choose
+from sparkwell.planner.settings import resolve
 from sparkwell.planner.startup import estimate_startup
 
+__all__ = ["Planning", "Target", "Wish", "default_version", "parse_flags"]
 HUB = "hf:"
-_FILES = (".gguf",)
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is to be planned; ``recipe`` is None for a model that the catalog does not have."""
-
-    described: Described
-    recipe: Recipe | None = None
-
-    @property
-    def guide_flags(self) -> Mapping[str, FlagValue] | None:
-        """The flags of the guide for a DGX Spark, or None."""
-        return self.recipe.guide.flags if self.recipe and self.recipe.guide else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +37,16 @@ class Wish:
     """What somebody asked for: each None means that Sparkwell chooses.
 
     ``hardware`` is a name or a file, ``version`` of vLLM, ``flags`` win over the profile's.
+    ``beside_bytes`` is what other engines hold, ``sleep_level`` the level at which one with sleep
+    mode will sleep, None where nobody has said.
     """
 
     hardware: str | None = None
     version: str | None = None
-    profile: str = "balanced"
+    profile: str | None = None
     flags: Mapping[str, FlagValue] | None = None
     beside_bytes: int = 0
+    sleep_level: int | None = None
 
 
 class Planning:
@@ -91,7 +81,7 @@ class Planning:
             from sparkwell.drivers.ollama_store import describe_stored
 
             return Target(describe_stored(parse_ollama(name), self._environ))
-        if _is_path(name):
+        if is_path(name):
             from sparkwell.catalog.local import describe_path
 
             return Target(describe_path(Path(name).expanduser()))
@@ -114,7 +104,7 @@ class Planning:
         version = default_version(target.recipe, machine) if given is None else given
         overrides = check_flags(wish.flags or {}, version=version)
         chosen = choose(
-            wish.profile,
+            wish.profile or DEFAULT,
             target.described,
             machine,
             rules_for(version),
@@ -126,6 +116,7 @@ class Planning:
             with_guide=[each.name for each in self._catalog if each.guide],
             calibration=known.calibration,
             calibrated_flags=flags,
+            sleep_level=wish.sleep_level,
         )
         return chosen, machine, version
 
@@ -151,6 +142,7 @@ class Planning:
             beside_bytes=wish.beside_bytes,
             siblings=self.siblings(target.described),
             others=tuple(find_machine(name) for name in machine_names()),
+            sleep_level=wish.sleep_level,
         )
 
     def _known(self, target: Target, machine: Machine, rules: EngineRules, flags: Flags) -> Known:
@@ -164,10 +156,13 @@ class Planning:
         from sparkwell.store import History
         from sparkwell.store.database import reading
 
-        with reading(self._paths.store) as database:
-            if database is None:
-                return None
-            return History(database).expected(target.recipe.name, "vllm", version) or None
+        try:
+            with reading(self._paths.store) as database:
+                if database is None:
+                    return None
+                return History(database).expected(target.recipe.name, "vllm", version) or None
+        except sqlite3.Error:  # locked or broken: `sparkwell serve` says so
+            return None
 
     def _present_bytes(self, target: Target, wish: Wish) -> int:
         """What of the model is on this machine already, in bytes: all of it or, as known, none."""
@@ -195,29 +190,14 @@ class Planning:
 
     def claims(self, plan: Plan) -> list[dict[str, object]]:
         """The guides' claims about a model, checked, as the plan's document has them."""
-        from sparkwell.app.guide_check import claims_about
-        from sparkwell.app.guide_figures import Figures
+        from sparkwell.app.guides.check import claims_about
+        from sparkwell.app.guides.figures import Figures
 
         return claims_about(plan.question.described.name, Figures(self))
 
     def siblings(self, described: Described) -> dict[str, str]:
         """Repositories of the catalog that have the same model, by format ("bf16", "awq")."""
-        return {
-            _format(recipe): recipe.repo
-            for recipe in self._catalog
-            if recipe.repo
-            and recipe.name != described.name
-            and recipe.architecture.total_parameters == described.shape.total_parameters
-            and recipe.architecture.hf_class == described.shape.hf_class
-        }
-
-
-def default_version(recipe: Recipe | None, machine: Machine) -> str:
-    """The version of vLLM: that of the recipe's image on a GB10, else the pinned one."""
-    image = recipe.serve.image if recipe else None
-    known = version_of(image) if image and machine.compute_capability == GB10 else None
-    pinned = next(each.version for each in ENVIRONMENTS if each.device == machine.device)
-    return known or pinned
+        return siblings_of(described, self._catalog)
 
 
 def parse_flags(texts: Sequence[str]) -> dict[str, FlagValue]:
@@ -236,14 +216,3 @@ def _own_flags(recipe: Recipe | None, version: str) -> dict[str, FlagValue]:
     if recipe is None:
         return {}
     return check_flags(recipe.serve.flags, where=f"recipe {recipe.name}", version=version)
-
-
-def _format(recipe: Recipe) -> str:
-    method = recipe.quantization.method
-    if method == "none":
-        return "bf16"
-    return "fp8" if method in ("fp8", "modelopt") else method
-
-
-def _is_path(name: str) -> bool:
-    return name.startswith((".", "/", "~")) or name.endswith(_FILES)

@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import sparkwell.catalog
-from sparkwell.app.config import ModelSettings, Settings
+from sparkwell.app.back_ends import choose_back_end, sleep_flags
+from sparkwell.app.budget import reserved_bytes
 from sparkwell.app.models import host_changes
 from sparkwell.app.paths import Paths
 from sparkwell.app.planning import Planning
 from sparkwell.app.served import Served, served
-from sparkwell.app.settings_forms import parse_mount
+from sparkwell.app.settings.config import ModelSettings, Settings
+from sparkwell.app.settings.forms import parse_mount
 from sparkwell.app.starting import Chosen, StartWish, choose_flags, profile_flags
 from sparkwell.app.ways import Way, Ways
 from sparkwell.catalog import Catalog, Recipe
@@ -22,6 +24,7 @@ from sparkwell.drivers.environments import EnvironmentStore, library_path
 from sparkwell.drivers.hub import cache_folders, find_checkpoint, is_complete
 from sparkwell.engines.vllm import LaunchRequest, render
 from sparkwell.engines.vllm.containers import ContainerRequest, container_spec
+from sparkwell.engines.vllm.sleep import BackEnd
 
 PACKAGE_MODELS = Path(sparkwell.catalog.__file__).parent
 
@@ -63,6 +66,20 @@ class ModelService:
         self.planning = Planning(paths, catalog, self.environ, settings.weight_folders)
         here = lambda: self.planning.here  # noqa: E731 - looked at only when it is needed
         self.ways = Ways(settings, self.environments.find, self.environ, here, self._changes)
+
+    def use(self, settings: Settings) -> list[str]:
+        """Go by what other settings say under ``models:``, from the next start on.
+
+        All else stays as the daemon began with it. Returns the models of which something else is
+        said now. Raises as ``host_changes``: then nothing is otherwise than before.
+        """
+        changes = host_changes(settings, self.catalog)
+        others = [name for name in Settings.model_fields if name != "models"]
+        kept = {name: getattr(self.settings, name) for name in others}
+        before, self._changes = self._changes, changes
+        self.settings = settings.model_copy(update=kept)
+        self.ways = replace(self.ways, settings=self.settings, changes=changes)
+        return [name for name in {**before, **changes} if before.get(name) != changes.get(name)]
 
     def served(self, name: str) -> Served:
         """The model that a name means; raises UnknownModelError with near names."""
@@ -134,16 +151,34 @@ class ModelService:
 
         Raises ConflictError when it does not fit.
         """
-        return choose_flags(self.planning, recipe, way, self._with_changes(recipe, wish))
+        return choose_flags(self.planning, recipe, way, self.with_changes(recipe, way, wish))
 
     def profile_flags(self, recipe: Recipe, way: Way, wish: StartWish) -> dict[str, FlagValue]:
         """The flags of a start on a GPU that has it for itself, whether they fit or not."""
-        return profile_flags(self.planning, recipe, way, self._with_changes(recipe, wish))
+        return profile_flags(self.planning, recipe, way, self.with_changes(recipe, way, wish))
 
-    def _with_changes(self, recipe: Recipe, wish: StartWish) -> StartWish:
-        profile = wish.profile or self.changes(recipe).profile
-        every = {**self._host_flags(recipe), **wish.flags}
-        return replace(wish, flags=every, profile=profile)
+    def with_changes(self, recipe: Recipe, way: Way | None, wish: StartWish) -> StartWish:
+        """The wish with what this host's settings and the way to make room add to it.
+
+        ``way`` is None where the engine is not installed: it needs nothing for sleep then. Raises
+        ConflictError for a way to make room that the engine has not.
+        """
+        back_end = self.back_end(recipe, way) if way else BackEnd.COLD
+        return replace(
+            wish,
+            flags={**self._host_flags(recipe), **wish.flags},
+            profile=wish.profile or self.changes(recipe).profile,
+            placed={**sleep_flags(back_end), **wish.placed},
+            reserved_bytes=self.reserved_bytes,
+            sleep_level=back_end.level or None,
+        )
+
+    @property
+    def reserved_bytes(self) -> int:
+        """What switching.budget_gib keeps from all engines together; 0 where it sets no limit."""
+        if self.settings.switching.budget_gib is None:  # then nobody looks at the machine
+            return 0
+        return reserved_bytes(self.settings, self.planning.here)
 
     def flags(self, recipe: Recipe) -> dict[str, FlagValue]:
         """The recipe's flags with this host's changes; a profile may choose others."""
@@ -151,7 +186,19 @@ class ModelService:
 
     def changes(self, recipe: Recipe) -> ModelSettings:
         """What the settings of this host say of a model."""
-        return self._changes.get(recipe.name, ModelSettings())
+        return self.changes_of(recipe.name)
+
+    def changes_of(self, name: str) -> ModelSettings:
+        """The same by a recipe's name, or ``ollama/NAME``."""
+        return self._changes.get(name, ModelSettings())
+
+    def back_end(self, recipe: Recipe, way: Way) -> BackEnd:
+        """How the model makes room for another here.
+
+        Raises ConflictError for a setting that its engine cannot follow.
+        """
+        wanted = self.changes(recipe).back_end or self.settings.switching.back_end
+        return choose_back_end(wanted, recipe, way, lambda: self.planning.here)
 
     def checkpoint(self, recipe: Recipe) -> Path | None:
         """The folder of the model's weights if they are here, whole."""

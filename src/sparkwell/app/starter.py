@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from sparkwell.app.back_ends import sleep_environment
 from sparkwell.app.images import require_image
 from sparkwell.app.served import Served
 from sparkwell.app.service import ModelService
@@ -15,12 +16,14 @@ from sparkwell.app.starting import Chosen, StartWish
 from sparkwell.app.ways import Way
 from sparkwell.catalog import Recipe
 from sparkwell.catalog.recipe import FlagValue
-from sparkwell.core.launch import Endpoint, LaunchSpec
+from sparkwell.core.launch import BACK_END, HELD, Endpoint, LaunchSpec
 from sparkwell.core.phases import Phase, PhaseMark
+from sparkwell.engines.vllm import read_flag
+from sparkwell.engines.vllm.sleep import BackEnd
 from sparkwell.supervisor.start import OnMark
 
 logger = logging.getLogger(__name__)
-SET, PROFILE, FORCE, DRIVER, IMAGE, HELD = "set", "profile", "force", "driver", "image", "held"
+SET, PROFILE, FORCE, DRIVER, IMAGE = "set", "profile", "force", "driver", "image"
 
 
 class Endpoints(Protocol):
@@ -74,6 +77,10 @@ class OllamaStarts(Protocol):
         """Everything that has to happen for the model to be loaded."""
         ...
 
+    async def must_be_here(self, served: Served) -> None:
+        """Raise NotReadyError for a model that would have to be downloaded first."""
+        ...
+
     async def tidy(self, running: Sequence[str]) -> None:
         """End a server of ours that none of the running models needs."""
         ...
@@ -112,6 +119,7 @@ class Starter:
         way = self.models.ways.way(recipe, wish.driver, wish.image)
         if way.image:
             self._check_image(way.image, recipe, wish)
+        back_end = self.models.back_end(recipe, way)
         chosen = self.models.choose_flags(recipe, way, wish)
         specs: list[LaunchSpec] = []
 
@@ -120,7 +128,9 @@ class Starter:
             made = self.models.launch_spec(
                 recipe, instance, endpoint, chosen.flags, way, checkpoint
             )
-            return replace(made, labels={**made.labels, **given, **_held(chosen)})
+            labels = {**made.labels, **given, **_held(chosen), **_back_end(back_end)}
+            env = {**made.env, **sleep_environment(back_end)}
+            return replace(made, labels=labels, env=env)
 
         def prepare(instance: str) -> LaunchSpec:
             specs.append(spec(instance, self.models.checkpoint(recipe)))
@@ -156,6 +166,10 @@ def _held(chosen: Chosen) -> dict[str, str]:
     return {} if chosen.held_bytes is None else {HELD: str(chosen.held_bytes)}
 
 
+def _back_end(back_end: BackEnd) -> dict[str, str]:
+    return {} if back_end is BackEnd.COLD else {BACK_END: back_end.value}
+
+
 def given_labels(wish: StartWish) -> dict[str, str]:
     """What `up` was given, as labels: `restart` knows it also after the daemon was replaced."""
     flags = [f"{name}={_written(value)}" for name, value in wish.flags.items()]
@@ -166,6 +180,21 @@ def given_labels(wish: StartWish) -> dict[str, str]:
         DRIVER: wish.driver or "",
         IMAGE: wish.image or "",
     }
+
+
+def wish_of(labels: Mapping[str, str], beside: Mapping[str, int] | None = None) -> StartWish:
+    """What a person had given, out of an instance's labels; but for force, which is said each time.
+
+    ``beside`` are bytes that others hold, by name.
+    """
+    flags: list[str] = json.loads(labels.get(SET) or "[]")
+    return StartWish(
+        flags=dict(read_flag(flag) for flag in flags),
+        profile=labels.get(PROFILE) or None,
+        driver=labels.get(DRIVER) or None,
+        image=labels.get(IMAGE) or None,
+        beside=beside or {},
+    )
 
 
 def _written(value: FlagValue) -> str:

@@ -24,9 +24,10 @@ class StartWish:
     """What `up` was given: flags that win, a profile (None: the default), and ``force``.
 
     ``driver`` and ``image`` None mean what suits the model. ``beside`` is what others hold on
-    the machine, in bytes, by name. ``placed`` are flags that give it its share beside models that
-    start with it: ours, not the user's. ``folder`` is where the command was typed: a ``.env``
-    there may have the token for the Hub.
+    the machine, in bytes, by name. ``placed`` are flags that are ours, not the user's: the share
+    beside models that start with it, and what its way to make room needs. ``folder`` is where the
+    command was typed: a ``.env`` there may have the token for the Hub. ``reserved_bytes`` is what
+    the settings keep from all engines, ``sleep_level`` the level at which the engine will sleep.
     """
 
     flags: Mapping[str, FlagValue] = field(default_factory=dict)
@@ -37,6 +38,8 @@ class StartWish:
     beside: Mapping[str, int] = field(default_factory=dict)
     placed: Mapping[str, FlagValue] = field(default_factory=dict)
     folder: str | None = None
+    reserved_bytes: int = 0
+    sleep_level: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +69,21 @@ def profile_flags(
 ) -> dict[str, FlagValue]:
     """The flags of a start on a GPU that has it for itself, whether they fit or not."""
     alone = replace(wish, beside={})
-    return dict(_plan(planning, recipe, way, alone, wish.flags).question.flags)
+    flags = {**wish.placed, **wish.flags}
+    return dict(_plan(planning, recipe, way, alone, flags).question.flags)
+
+
+def wish_to_plan(version: str | None, wish: StartWish, flags: Mapping[str, FlagValue]) -> Wish:
+    """What the planner is asked for a start on this machine, beside all that holds memory."""
+    beside = sum(wish.beside.values()) + wish.reserved_bytes
+    profile = wish.profile or DEFAULT_PROFILE
+    return Wish(None, version, profile, flags, beside_bytes=beside, sleep_level=wish.sleep_level)
 
 
 def _plan(
     planning: Planning, recipe: Recipe, way: Way, wish: StartWish, flags: Mapping[str, FlagValue]
 ) -> Plan:
-    beside = sum(wish.beside.values())
-    profile = wish.profile or DEFAULT_PROFILE
-    asked = Wish(None, way.version, profile, flags, beside_bytes=beside)
+    asked = wish_to_plan(way.version, wish, flags)
     return make_plan(planning.question(Target(describe_recipe(recipe), recipe), asked))
 
 
@@ -90,7 +99,7 @@ def _refuse_what_does_not_fit(plan: Plan, wish: StartWish) -> None:
     known = [problem.remedy for problem in plan.problems if problem.remedy]
     # With others on the machine the plan's own words for them are told better by their names.
     ways = [f"- {each}" for each in known if not (wish.beside and _is_elsewhere(each))]
-    hint = "\n".join([*_stop_others(wish), *ways, "- --force starts it all the same."])
+    hint = "\n".join([*_stop_others(wish, name), *ways, "- --force starts it all the same."])
     raise ConflictError(f"{name} does not fit on this machine{_beside(wish)}: {why}", hint=hint)
 
 
@@ -100,11 +109,15 @@ def _is_elsewhere(remedy: str) -> bool:
 
 def _beside(wish: StartWish) -> str:
     held = [f"{name} ({size / GIB:.1f} GiB)" for name, size in wish.beside.items()]
-    return f" beside {', '.join(held)}" if held else ""
+    beside = f" beside {', '.join(held)}" if held else ""
+    kept = wish.reserved_bytes / GIB
+    return f"{beside}, where switching.budget_gib leaves {kept:.1f} GiB unused" if kept else beside
 
 
-def _stop_others(wish: StartWish) -> list[str]:
-    return [f"- `sparkwell down {name}` makes room." for name in wish.beside]
+def _stop_others(wish: StartWish, model: str) -> list[str]:
+    ways = [f"- `sparkwell down {name}` makes room." for name in wish.beside]
+    switch = f"- `sparkwell up {model} --switch` makes room when running requests are done."
+    return [*ways, switch] if ways else []
 
 
 def _on_cpu(planning: Planning, recipe: Recipe, way: Way, wish: StartWish) -> Chosen:
@@ -128,11 +141,11 @@ def _on_cpu(planning: Planning, recipe: Recipe, way: Way, wish: StartWish) -> Ch
 
 
 def _refuse_what_exceeds(total: int, name: str, held: int, wish: StartWish) -> None:
-    beside = sum(wish.beside.values())
+    beside = sum(wish.beside.values()) + wish.reserved_bytes
     if not beside or beside + held <= total or wish.force:
         return
     raise ConflictError(
         f"{name} does not fit on this machine{_beside(wish)}: it takes {held / GIB:.1f} GiB, and "
         f"the machine has {total / GIB:.1f}.",
-        hint="\n".join([*_stop_others(wish), "- --force starts it all the same."]),
+        hint="\n".join([*_stop_others(wish, name), "- --force starts it all the same."]),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from sparkwell.app.budget import BUDGET
 from sparkwell.app.served import Served
 from sparkwell.app.service import ModelService
 from sparkwell.app.starting import StartWish
@@ -34,7 +35,8 @@ def shared_out(models: ModelService, wishes: Wishes, held: Held) -> dict[Served,
     }
     if len(wishes) < 2 or not bidders:
         return dict(wishes)
-    fixed = [Fixed(name, size) for name, size in held.items()]
+    every = {**held, BUDGET: models.reserved_bytes}
+    fixed = [Fixed(name, size) for name, size in every.items() if size]
     placement = place([*bidders.values(), *fixed], models.planning.here)
     if not placement.fits and not any(wish.force for wish in wishes.values()):
         ways = [f"- {advice.remedy}" for advice in placement.advice if advice.remedy]
@@ -43,7 +45,7 @@ def shared_out(models: ModelService, wishes: Wishes, held: Held) -> dict[Served,
             hint="\n".join([*ways, "- --force starts them all the same."]),
         )
     placed = {entry.name: entry for entry in placement.entries}
-    others = {entry.name: entry.held_bytes for entry in placement.entries}
+    others = {e.name: e.held_bytes for e in placement.entries if e.name != BUDGET}
     return {
         each: replace(
             wish,
@@ -68,4 +70,5 @@ def _bidder(models: ModelService, recipe: Recipe, way: Way, wish: StartWish) -> 
         for name, value in models.profile_flags(recipe, way, wish).items()
         if name != UTILIZATION or name in own
     }
-    return Engine(recipe.name, describe_recipe(recipe), rules_for(way.version), flags)
+    level = models.back_end(recipe, way).level or None
+    return Engine(recipe.name, describe_recipe(recipe), rules_for(way.version), flags, level)

@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sparkwell.app.config import ModelSettings, Settings
-from sparkwell.app.settings_forms import is_image
+from sparkwell.app.settings.config import ModelSettings, Settings
+from sparkwell.app.settings.forms import is_image
 from sparkwell.catalog import Recipe
 from sparkwell.core.errors import EnvironmentFault, UsageError
 from sparkwell.drivers.environments import Installed

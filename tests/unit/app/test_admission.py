@@ -7,10 +7,10 @@ import pytest
 
 from sparkwell.admin.api import UpBody
 from sparkwell.app.admission import admitted, own_wishes, refuse_other_wish
-from sparkwell.app.config import Settings
 from sparkwell.app.paths import find_paths
 from sparkwell.app.served import Served
 from sparkwell.app.service import ModelService
+from sparkwell.app.settings.config import Settings
 from sparkwell.app.starter import SET, OnShare, Start, Starter
 from sparkwell.app.starting import StartWish
 from sparkwell.app.ways import Way
@@ -56,6 +56,9 @@ class Ollama:
             raise AssertionError("nothing is launched")
 
         return Start(prepare, provide, 20 * GIB)
+
+    async def must_be_here(self, _served: object) -> None:
+        """All of them are."""
 
     async def tidy(self, _running: object) -> None:
         """There is no server."""

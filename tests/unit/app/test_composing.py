@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.engines.guide_facts import PROSE, SERVICES, options
 
-from sparkwell.app.composing import ComposeFile, Composing
-from sparkwell.app.composing_wish import ComposeWish, check_address
-from sparkwell.app.config import ContainerSettings, FolderSettings, ModelSettings, Settings
+from sparkwell.app.composing.making import ComposeFile, Composing
+from sparkwell.app.composing.wish import ComposeWish, check_address
 from sparkwell.app.paths import find_paths
 from sparkwell.app.service import ModelService
+from sparkwell.app.settings.config import ContainerSettings, FolderSettings, ModelSettings, Settings
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import (
     ConflictError,

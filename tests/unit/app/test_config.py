@@ -8,7 +8,8 @@ import yaml
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel
 
-from sparkwell.app.config import (
+from sparkwell.app.models import check_start, host_changes
+from sparkwell.app.settings.config import (
     EXAMPLE,
     ContainerSettings,
     EngineSettings,
@@ -20,8 +21,7 @@ from sparkwell.app.config import (
     load_settings,
     schema,
 )
-from sparkwell.app.models import check_start, host_changes
-from sparkwell.app.settings_forms import is_image, parse_mount, parse_start
+from sparkwell.app.settings.forms import is_image, parse_mount, parse_start
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import DocumentError, SparkwellError, UsageError
 from sparkwell.core.launch import Mount
@@ -99,7 +99,7 @@ def test_the_example_warns_of_an_open_port() -> None:
     text = EXAMPLE.read_text(encoding="utf-8")
     before = text[: text.index("  host:")]
     assert "0.0.0.0" in before
-    assert "no keys" in before
+    assert "sparkwell keys add" in before
 
 
 def test_the_profiles_are_the_planners() -> None:
@@ -126,11 +126,22 @@ def test_a_missing_file_means_defaults_unless_it_was_named(file: Path) -> None:
         ("gatewy: {}\n", "1: gatewy: unknown key; did you mean 'gateway'?"),
         (
             "zzz: 1\n",
-            "1: zzz: unknown key; expected one of: gateway, engines, containers, folders, start, "
-            "recipes, model_folders, models",
+            "1: zzz: unknown key; expected one of: gateway, engines, containers, folders, "
+            "switching, guard, preload, start, recipes, model_folders, models",
         ),
         ("gateway:\n  port: 70000\n", "2: gateway.port: input should be less than"),
         ("gateway:\n\n  port: x\n", "3: gateway.port: input should be a valid integer"),
+        ("gateway:\n  auth: token\n", "2: gateway.auth: input should be 'keys' or 'none'"),
+        ("gateway:\n  access_log: xml\n", "2: gateway.access_log: input should be 'off', 'text'"),
+        ("gateway:\n  workers: 0\n", "2: gateway.workers: input should be greater than"),
+        ("gateway:\n  head_s: 0\n", "2: gateway.head_s: input should be greater than 0"),
+        ("gateway:\n  names: [https://x]\n", "2: gateway.names[0]: expected a host name alone"),
+        ("gateway:\n  names: ['x:80']\n", "2: gateway.names[0]: expected a host name alone"),
+        ("gateway:\n  cors_origins: ['*']\n", "2: gateway.cors_origins[0]: expected scheme and"),
+        ("gateway:\n  cors_origins: ['null']\n", "2: gateway.cors_origins[0]: expected scheme"),
+        ("gateway:\n  cors_origins: [a.example]\n", "2: gateway.cors_origins[0]: expected scheme"),
+        ("gateway:\n  tls: {key: k}\n", "2: gateway.tls.certificate: this field is required"),
+        ("gateway:\n  tls: {certificate: c, key: ''}\n", "2: gateway.tls.key: expected a file"),
         ("engines:\n  keep_logs: 0\n", "2: engines.keep_logs: input should be greater than 0"),
         ("recipes: /one\n", "1: recipes: input should be a valid tuple"),
         ("models:\n  m:\n    flag: {}\n", "3: models.m.flag: unknown key; did you mean 'flags'?"),
@@ -354,3 +365,24 @@ def test_mistakes_in_models(file: Path, text: str, said: str) -> None:
     with pytest.raises(SparkwellError) as caught:
         host_changes(loaded(file, text), CATALOG)
     assert said in caught.value.message
+
+
+def test_the_gateway_settings_are_read_as_they_are_used(file: Path) -> None:
+    file.write_text(
+        "gateway:\n"
+        "  access_log: off\n"
+        "  names: [Spark.Home.Example.]\n"
+        "  cors_origins: ['HTTPS://Chat.Example:443/', 'http://[::1]:3000', 'app://obsidian.md']\n"
+        "  tls: {certificate: full.pem, key: /etc/key.pem}\n"
+    )
+    gateway = load_settings(file).gateway
+    assert gateway.access_log == "off"  # which YAML takes for false
+    assert gateway.names == ("spark.home.example",)
+    assert gateway.cors_origins == (
+        "https://chat.example",
+        "http://[::1]:3000",
+        "app://obsidian.md",
+    )
+    assert gateway.tls is not None
+    assert gateway.tls.certificate == str(file.parent / "full.pem")
+    assert gateway.tls.key == "/etc/key.pem"

@@ -11,18 +11,22 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from sparkwell.admin.api import UpBody
 from sparkwell.app import daemon as daemon_module
-from sparkwell.app.config import GatewaySettings, Settings
-from sparkwell.app.daemon import Daemon, new_id
+from sparkwell.app.daemon import Daemon
+from sparkwell.app.host import Host
 from sparkwell.app.lock import held
-from sparkwell.app.ollama_server import OllamaServer
+from sparkwell.app.ollama.server import OllamaServer
 from sparkwell.app.paths import Paths, find_paths
+from sparkwell.app.settings.config import GatewaySettings, Settings
+from sparkwell.app.supervising import new_id
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import ConflictError, EnvironmentFault, SparkwellError
 from sparkwell.core.launch import Running
 from sparkwell.doctor.ports import Holder, holder
 from sparkwell.drivers.routing import RoutingDriver
 from sparkwell.supervisor.actor import Supervisor
+from sparkwell.supervisor.adoption import Earlier
 
 
 @pytest.fixture
@@ -106,26 +110,39 @@ async def test_a_taken_port_is_said_before_anything_has_happened(
     assert not paths.socket.exists()
 
 
-async def test_what_runs_is_taken_over_before_anybody_can_ask_for_more(
+async def test_who_asks_while_it_takes_over_is_told_so_and_changes_nothing(
     paths: Paths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An `up` in between would start a second engine beside the first."""
-    seen: list[bool] = []
+    order: list[str] = []
+    taken_over = asyncio.Event()
 
-    async def adopt(_self: Supervisor) -> None:
-        seen.append(paths.socket.exists())
+    async def adopt(_self: Supervisor, _earlier: Earlier) -> None:
+        await taken_over.wait()
+        order.append("taken over")
+
+    async def up(_self: Host, _body: UpBody) -> dict[str, object]:
+        order.append("up")
+        return {}
 
     monkeypatch.setattr(Supervisor, "adopt", adopt)
+    monkeypatch.setattr(Host, "up", up)
     running = asyncio.create_task(daemon(paths, free_port()).run())
-    try:
-        async with asyncio.timeout(10):
-            while not paths.socket.exists():
-                assert not running.done()
-                await asyncio.sleep(0.005)
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-    assert seen == [False]
+    async with asyncio.timeout(10), client(paths) as control:
+        while not await answers(control):
+            assert not running.done()
+            await asyncio.sleep(0.005)
+        assert (await status_of(control))["recovering"] is True
+        asking = asyncio.create_task(control.post("http://daemon/admin/up", json={}))
+        await asyncio.sleep(0.05)
+        assert order == []
+        taken_over.set()
+        async with await asking as response:
+            assert response.status == 200
+        assert order == ["taken over", "up"]
+        assert (await status_of(control))["recovering"] is False
+        async with control.post("http://daemon/admin/shutdown", json={}):
+            await running
 
 
 async def test_a_daemon_answers_and_ends_when_asked_to(paths: Paths) -> None:
@@ -184,6 +201,12 @@ async def test_ollamas_container_ends_with_the_engines(
 
 def client(paths: Paths) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(paths.socket)))
+
+
+async def status_of(control: aiohttp.ClientSession) -> dict[str, object]:
+    async with control.get("http://daemon/admin/status") as response:
+        found: dict[str, object] = await response.json()
+        return found
 
 
 async def answers(control: aiohttp.ClientSession) -> bool:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sparkwell.app.guide_check import check, claims_about, in_words
-from sparkwell.app.guide_figures import Figures, known_figures
+from sparkwell.app.guides.check import check, claims_about, in_words
+from sparkwell.app.guides.figures import Figures, known_figures
 from sparkwell.app.paths import find_paths
 from sparkwell.app.planning import Planning
 from sparkwell.catalog import load_catalog

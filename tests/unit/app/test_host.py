@@ -13,19 +13,20 @@ import pytest
 
 import sparkwell
 from sparkwell.admin.api import UpBody
-from sparkwell.app.config import Settings
-from sparkwell.app.describing import Describer
 from sparkwell.app.host import About, Host
 from sparkwell.app.paths import find_paths
 from sparkwell.app.served import Served
 from sparkwell.app.service import ModelService
+from sparkwell.app.settings.config import Settings
 from sparkwell.app.starter import OnShare, Start, Starter
 from sparkwell.app.starting import StartWish
+from sparkwell.app.status.describing import Describer
+from sparkwell.app.terms import TermsMaker
 from sparkwell.app.ways import Way
 from sparkwell.catalog import Recipe, load_catalog
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import ConflictError, EnvironmentFault, UnknownModelError, UsageError
-from sparkwell.core.launch import LaunchSpec
+from sparkwell.core.launch import ExitRecord, LaunchSpec
 from sparkwell.core.phases import Phase, PhaseMark
 from sparkwell.store import History, open_database
 from sparkwell.supervisor.actor import Supervisor
@@ -74,6 +75,9 @@ class Ollama:
     def start(self, _served: Served, _wish: StartWish, _given: Mapping[str, str]) -> Start:
         raise AssertionError("nobody asked for a model in Ollama")
 
+    async def must_be_here(self, _served: Served) -> None:
+        raise AssertionError("nobody asked for a model in Ollama")
+
     async def tidy(self, _running: Sequence[str]) -> None:
         """There is no server."""
 
@@ -104,6 +108,7 @@ class Bench:
             self.supervisor,
             journal,
             Describer(models, self.driver, self.supervisor, history),
+            TermsMaker(models, history.expected),
             self.ended.append,
         )
 
@@ -148,7 +153,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     [
         ("127.0.0.1", "http://127.0.0.1:8000"),
         ("0.0.0.0", "http://127.0.0.1:8000"),
-        ("::", "http://127.0.0.1:8000"),
+        ("::", "http://[::1]:8000"),  # all of IPv6, and nothing else
         ("", "http://127.0.0.1:8000"),
         ("::1", "http://[::1]:8000"),
         ("spark.local", "http://spark.local:8000"),
@@ -156,6 +161,8 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 )
 def test_the_url_is_one_that_works_here(host: str, url: str) -> None:
     assert About(host, 8000, detached=False, started_at=0).url == url
+    secured = About(host, 8000, detached=False, started_at=0, tls=True)
+    assert secured.url == url.replace("http:", "https:")
 
 
 async def test_health_through_a_life(bench: Bench) -> None:
@@ -359,3 +366,24 @@ async def test_events_are_the_journals(bench: Bench) -> None:
     async for event in bench.host.events(0):
         assert (event.kind, event.model) == ("instance.starting", "demo-qwen3")
         break
+
+
+async def test_up_of_one_that_may_still_run_sees_to_its_end_first(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What kept it from being ended may be over; a second one beside it must not start."""
+    first = await bench.ready()
+    stop = bench.driver.stop
+
+    async def broken(_instance: str, _grace_s: float | None = None) -> ExitRecord:
+        raise EnvironmentFault("the disk is full")
+
+    monkeypatch.setattr(bench.driver, "stop", broken)
+    with pytest.raises(EnvironmentFault, match="may still run"):
+        await bench.host.down("demo-qwen3")
+    with pytest.raises(EnvironmentFault, match="may still run"):
+        await bench.up("demo-qwen3")
+    assert [each.spec.instance for each in await bench.driver.running()] == [first]
+    monkeypatch.setattr(bench.driver, "stop", stop)
+    second = await bench.ready()
+    assert [each.spec.instance for each in await bench.driver.running()] == [second]

@@ -9,10 +9,10 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
-from sparkwell.app.config import Settings, load_settings
-from sparkwell.app.importing import Base, Imported, import_compose
-from sparkwell.app.importing_files import import_file
+from sparkwell.app.importing.files import import_file
+from sparkwell.app.importing.reading import Base, Imported, import_compose
 from sparkwell.app.models import host_changes
+from sparkwell.app.settings.config import Settings, load_settings
 from sparkwell.catalog import load_catalog
 from sparkwell.cli.main import cli
 from sparkwell.core.errors import DocumentError

@@ -15,14 +15,14 @@ import yaml
 from click.testing import CliRunner, Result
 
 from sparkwell.app import looking
-from sparkwell.app.config import load_settings
 from sparkwell.app.looking import Fit, Look, look
 from sparkwell.app.models import check_start, host_changes
 from sparkwell.app.paths import find_paths
 from sparkwell.app.planning import Planning
-from sparkwell.app.settings_file import write_settings
-from sparkwell.app.settings_merge import merged
-from sparkwell.app.settings_written import in_words, settings_text
+from sparkwell.app.settings.config import load_settings
+from sparkwell.app.settings.file import write_settings
+from sparkwell.app.settings.merge import merged
+from sparkwell.app.settings.written import in_words, settings_text
 from sparkwell.catalog import load_catalog
 from sparkwell.checks.docker_parts import Docker
 from sparkwell.checks.host_parts import Folder, Port

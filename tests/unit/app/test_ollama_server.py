@@ -7,8 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
-from sparkwell.app.config import ContainerSettings, EngineSettings, FolderSettings, Settings
-from sparkwell.app.ollama_server import OllamaServer
+from sparkwell.app.ollama.server import OllamaServer
+from sparkwell.app.settings.config import (
+    ContainerSettings,
+    EngineSettings,
+    FolderSettings,
+    Settings,
+)
 from sparkwell.core.errors import EnvironmentFault
 from sparkwell.drivers.compose import images
 from sparkwell.drivers.compose.pulling import PullProgress

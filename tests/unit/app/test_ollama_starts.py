@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from sparkwell.app.config import ModelSettings, Settings
-from sparkwell.app.ollama_server import OllamaServer
-from sparkwell.app.ollama_starts import OllamaStarts
+from sparkwell.app.ollama.server import OllamaServer
+from sparkwell.app.ollama.starts import OllamaStarts
 from sparkwell.app.paths import find_paths
 from sparkwell.app.planning import Planning
 from sparkwell.app.served import Served, served
+from sparkwell.app.settings.config import ModelSettings, Settings
 from sparkwell.app.starting import StartWish
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import ConflictError, EnvironmentFault, UsageError
@@ -53,7 +53,8 @@ def make(tmp_path: Path, ollama: RunningOllama) -> Make:
         planning.__dict__["here"] = find_machine("dgx-spark")
         driver = OllamaDriver(tmp_path / "i", port=ollama.port)
         kept = Kept({}, (str(tmp_path),))
-        return OllamaStarts(driver, server or Server(), planning, settings or Settings(), kept)
+        used = settings or Settings()
+        return OllamaStarts(driver, server or Server(), planning, lambda: used, kept)
 
     return made
 
@@ -131,6 +132,21 @@ async def test_no_room_is_refused_unless_forced(make: Make) -> None:
         starts.start(named(), StartWish(beside=beside), {})
     assert "sparkwell down other" in str(caught.value.hint)
     assert starts.start(named(), StartWish(beside=beside, force=True), {}).prepare("x")
+
+
+async def test_the_budget_of_the_settings_holds_for_ollama_too(make: Make) -> None:
+    settings = Settings.model_validate({"switching": {"budget_gib": 40}})
+    starts = make(settings)
+    large, small = named("ollama/qwen3:8b=41GiB"), named("ollama/qwen3:8b=30GiB")
+    await starts.held_bytes(large, {})
+    with pytest.raises(ConflictError, match=r"takes 41\.0 GiB, and 40\.0 GiB are there") as caught:
+        starts.start(large, StartWish(), {})
+    assert "switching.budget_gib leaves" in caught.value.message
+    assert starts.start(large, StartWish(force=True), {}).prepare("x")
+    await starts.held_bytes(small, {})
+    assert starts.start(small, StartWish(beside={"other": 10 * GIB}), {}).prepare("y")
+    with pytest.raises(ConflictError, match=r"beside other \(11\.0 GiB\).* and 29\.0 GiB are"):
+        starts.start(small, StartWish(beside={"other": 11 * GIB}), {})
 
 
 async def test_the_unknown_runs_alone_or_with_its_size(make: Make) -> None:

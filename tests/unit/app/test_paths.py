@@ -78,12 +78,18 @@ def test_what_lies_where() -> None:
         "config_file": "/h/config/sparkwell.yaml",
         "recipes": "/h/config/recipes",
         "engines": "/h/data/engines",
+        "pages": "/h/state/pages.sock",
+        "gateway": "/h/state/gateway.sock",
+        "guard": "/h/state/guard",
         "instances": "/h/state/instances",
         "containers": "/h/state/containers",
         "ollama": "/h/state/ollama",
         "store": "/h/state/sparkwell.db",
         "socket": "/h/state/daemon.sock",
         "lock": "/h/state/daemon.lock",
+        "admin_key": "/h/state/admin.key",
+        "keys_marker": "/h/state/keys.used",
+        "metrics": "/h/state/metrics.db",
         "daemon_log": "/h/state/daemon.log",
     }
 

@@ -7,10 +7,10 @@ from tests.unit.catalog.files import write_gguf
 from tests.unit.catalog.test_gguf import metadata, sizes
 from tests.unit.drivers.test_ollama_store import MODEL, PROJECTOR, layer, put
 
-from sparkwell.app.config import FolderSettings, ModelSettings, Settings
 from sparkwell.app.paths import find_paths
 from sparkwell.app.placing import place_models
 from sparkwell.app.planning import Planning, Wish
+from sparkwell.app.settings.config import FolderSettings, ModelSettings, Settings
 from sparkwell.catalog import load_catalog
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import EnvironmentFault, UsageError

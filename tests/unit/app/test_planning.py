@@ -134,6 +134,14 @@ def test_one_flag_twice_is_refused_only_when_it_differs() -> None:
         parse_flags(["seed=1", "seed=2"])
 
 
+def test_a_broken_store_keeps_nobody_from_planning(planning: Planning, tmp_path: Path) -> None:
+    """It may break while a daemon runs: the requests that come then are planned all the same."""
+    store = find_paths({"HOME": str(tmp_path)}).store
+    store.parent.mkdir(parents=True)
+    store.write_bytes(b"This is no database. " * 500)
+    assert planning.plan("demo-qwen3", Wish()).fits
+
+
 def test_a_first_start_is_expected_before_there_is_a_history(planning: Planning) -> None:
     recipe = CATALOG.get("qwen3-32b-fp8")
     spec = LaunchSpec("i", recipe.name, "vllm", "0.10.1.1", ("x",), Endpoint(port=1))

@@ -6,20 +6,21 @@ from pathlib import Path
 
 import pytest
 
-import sparkwell.app.preflight as preflight_module
-from sparkwell.app.config import Settings
+import sparkwell.app.preflight.report as preflight_module
 from sparkwell.app.lock import held
 from sparkwell.app.models import load_models
 from sparkwell.app.paths import find_paths
 from sparkwell.app.planning import Wish
-from sparkwell.app.preflight import Asked, Report, must_pass, preflight, preflight_and_fix
-from sparkwell.app.preflight_plan import summary
-from sparkwell.app.preflight_scope import daemon_pid, scope_of
+from sparkwell.app.preflight.plan import summary
+from sparkwell.app.preflight.report import Asked, Report, must_pass, preflight, preflight_and_fix
+from sparkwell.app.preflight.scope import daemon_pid, scope_of
 from sparkwell.app.service import ModelService
+from sparkwell.app.settings.config import Settings
 from sparkwell.app.starting import StartWish
 from sparkwell.core.errors import EnvironmentFault, UsageError
 from sparkwell.core.findings import Finding, Remedy, Severity
 from sparkwell.core.units import GIB
+from sparkwell.supervisor.telling import findings_of
 from sparkwell.testing.environment import install_fake_environment
 
 
@@ -160,6 +161,7 @@ def test_a_refusal_says_what_where_and_what_next() -> None:
         "a-model cannot be started: Port 1 is held: in use. (1 more: `sparkwell preflight a-model`)"
     )
     assert caught.value.hint == "- End it. `kill 5`\n- --force starts it all the same."
+    assert [each.id for each in findings_of(caught.value)] == ["port-in-use", "y"]
 
 
 def test_the_json_form_is_stable() -> None:

@@ -7,8 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkwell.app.settings_file import as_yaml
-from sparkwell.app.settings_merge import merged, united
+from sparkwell.app.settings.file import as_yaml
+from sparkwell.app.settings.merge import merged, united
 from sparkwell.core.errors import ConflictError, DocumentError
 
 MORE: dict[str, Any] = {

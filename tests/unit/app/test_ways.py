@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkwell.app.config import ContainerSettings, EngineSettings, ModelSettings, Settings
+from sparkwell.app.settings.config import ContainerSettings, EngineSettings, ModelSettings, Settings
 from sparkwell.app.ways import Ways
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import EnvironmentFault, UsageError

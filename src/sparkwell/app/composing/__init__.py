@@ -1,0 +1,1 @@
+"""A Compose file from a plan: choices, services, text."""

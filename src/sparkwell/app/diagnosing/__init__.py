@@ -1,0 +1,1 @@
+"""Why something does not go well: a run that failed, and the whole host as the doctor sees it."""

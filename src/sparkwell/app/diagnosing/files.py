@@ -1,0 +1,90 @@
+"""Snapshots as files: written whole and for this user alone, read again anywhere."""
+
+import os
+import stat
+import sys
+import tempfile
+from pathlib import Path
+
+from sparkwell.app.diagnosing.foreign import harmless
+from sparkwell.checks.snapshot import Snapshot, from_json, to_json
+from sparkwell.core.errors import ConflictError, EnvironmentFault, UsageError
+
+STDIN = Path("-")
+LARGEST_BYTES = 64_000_000
+"""A snapshot of a host with ten long logs has some 10 MB."""
+
+
+def save_snapshot(snapshot: Snapshot, file: Path, *, force: bool) -> int:
+    """Write a snapshot, whole or not at all; returns its size in bytes.
+
+    Raises ConflictError for a file that exists, unless ``force``, and EnvironmentFault where it
+    cannot be written.
+    """
+    data = to_json(snapshot).encode()
+    try:
+        _write(file, data, force)
+    except FileExistsError:
+        raise ConflictError(
+            f"{file} exists already, and was not written over.",
+            hint="Name another file, or give --force.",
+        ) from None
+    except OSError as error:
+        raise EnvironmentFault(
+            f"{file} cannot be written: {error.strerror or error}.",
+            hint="Name a file in a folder that you may write to.",
+        ) from None
+    return len(data)
+
+
+def saved_snapshot(file: Path) -> Snapshot:
+    """The snapshot of a file, or of standard input for ``-``, with names that can be typed.
+
+    Raises UsageError for a file that cannot be read, DocumentError for one that is no snapshot.
+    """
+    try:
+        data = _read(file)
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be read: {error.strerror or error}.",
+            hint="--snapshot takes a file that `sparkwell doctor --save` has written.",
+        ) from None
+    if len(data) > LARGEST_BYTES:
+        raise UsageError(
+            f"{file} is larger than a snapshot can be ({LARGEST_BYTES // 1_000_000} MB).",
+            hint="A log is read with --log.",
+        )
+    return harmless(from_json(data, str(file)))
+
+
+def _read(file: Path) -> bytes:
+    """A byte more than may be, so that one that is too large is known."""
+    if file == STDIN:
+        return sys.stdin.buffer.read(LARGEST_BYTES + 1)
+    if not stat.S_ISREG(file.stat().st_mode):
+        raise OSError(0, "it is no file")
+    with file.open("rb") as opened:
+        return opened.read(LARGEST_BYTES + 1)
+
+
+def _write(file: Path, data: bytes, force: bool) -> None:
+    """A hard link fails where the name is taken, in the same moment in which it is given.
+
+    A link is followed; what is no file (/dev/null) is never replaced by one.
+    """
+    file = file.resolve()
+    if file.exists() and not file.is_file():
+        raise OSError(0, "it is no file")
+    descriptor, name = tempfile.mkstemp(".tmp", f".{file.name}.", file.parent)  # mode 0600
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            opened.write(data)
+            opened.flush()
+            os.fsync(opened.fileno())
+        if force:
+            draft.replace(file)
+        else:
+            file.hardlink_to(draft)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Editing what of a model may be edited from the dashboard: flags, profile and limits."""

@@ -1,0 +1,1 @@
+"""The daemon's side of the memory guard, and how memory is looked at."""

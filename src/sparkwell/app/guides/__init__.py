@@ -1,0 +1,1 @@
+"""The guides' claims beside Sparkwell's own figures."""

@@ -1,0 +1,1 @@
+"""A Compose file that somebody has, read: what of it Sparkwell does, and how."""

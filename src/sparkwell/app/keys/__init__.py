@@ -1,0 +1,1 @@
+"""Keys of clients: added, revoked, written down, and told to the gateway, and counted."""

@@ -1,0 +1,1 @@
+"""Models of Ollama: its server, its flags, its starts."""

@@ -1,0 +1,1 @@
+"""Pre-flight: what would make a start fail, found before minutes are lost."""

@@ -1,0 +1,1 @@
+"""sparkwell.yaml: its form, where it lies, how parts are merged, read and written."""

@@ -1,0 +1,1 @@
+"""What status says: the daemon, the box, each instance, figures."""

@@ -1,11 +1,12 @@
 """Talking to the daemon over its Unix socket, and starting one when none is there."""
 
 import asyncio
+import json
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -72,6 +73,21 @@ class AdminClient:
         """POST to a route of the control API."""
         return await self._request("POST", path, body)
 
+    async def events(self, after: int) -> AsyncGenerator[Json]:
+        """Events newer than the cursor ``after``, as they come, until the daemon ends."""
+        try:
+            async with self._session.get(f"http://daemon/admin/events?after={after}") as response:
+                if response.status >= 400:
+                    raise _from_json(await response.json())
+                async for line in _lines(response.content):
+                    yield json.loads(line)
+        except PermissionError:
+            raise _not_ours(self._socket) from None
+        except aiohttp.ClientConnectorError as error:
+            raise _unreachable(error, self._socket) from None
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise _broke_off(error) from None
+
     async def _request(self, method: str, path: str, body: Json | None) -> Json:
         url = f"http://daemon/admin/{path}"
         try:
@@ -82,12 +98,25 @@ class AdminClient:
         except aiohttp.ClientConnectorError as error:
             raise _unreachable(error, self._socket) from None
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise BrokenOffError(
-                f"The daemon broke off its answer: {error}.", hint="It may be ending; try again."
-            ) from None
+            raise _broke_off(error) from None
         if response.status >= 400:
             raise _from_json(answer)
         return answer
+
+
+def _broke_off(error: Exception) -> BrokenOffError:
+    return BrokenOffError(
+        f"The daemon broke off its answer: {error}.", hint="It may be ending; try again."
+    )
+
+
+async def _lines(content: aiohttp.StreamReader) -> AsyncGenerator[bytes]:
+    """The lines of a stream, however long: aiohttp's own reader gives up on long ones."""
+    begun = b""
+    async for chunk in content.iter_any():
+        *whole, begun = (begun + chunk).split(b"\n")
+        for line in whole:
+            yield line
 
 
 def no_daemon() -> NoDaemonError:

@@ -11,9 +11,9 @@ from sparkwell.cli.plan import PROFILES
 from sparkwell.core.errors import ConflictError, UsageError
 
 if TYPE_CHECKING:
-    from sparkwell.app.composing import ComposeFile
-    from sparkwell.app.composing_service import Composed
-    from sparkwell.app.composing_wish import ComposeWish
+    from sparkwell.app.composing.making import ComposeFile
+    from sparkwell.app.composing.service import Composed
+    from sparkwell.app.composing.wish import ComposeWish
 
 
 @click.command(short_help="Print a Docker Compose file that serves models without Sparkwell.")
@@ -67,8 +67,8 @@ def compose(
     where this one has no NVIDIA GPU. What is otherwise than in the guides has a name and a reason
     in docs/compose.md, and --without NAME leaves it out.
     """
-    from sparkwell.app.composing import Composing
-    from sparkwell.app.composing_wish import LOOPBACK, ComposeWish, check_address
+    from sparkwell.app.composing.making import Composing
+    from sparkwell.app.composing.wish import LOOPBACK, ComposeWish, check_address
     from sparkwell.app.planning import parse_flags
     from sparkwell.app.ways import check_image_name
     from sparkwell.drivers.image_digests import local_digest
@@ -111,7 +111,7 @@ def _has_token(output: Path | None) -> bool:
 
 def _must_be_ours(file: Path, force: bool) -> None:
     """Refuse to overwrite a file that somebody wrote by hand."""
-    from sparkwell.app.composing_text import MARK
+    from sparkwell.app.composing.text import MARK
 
     if force or not file.exists():
         return

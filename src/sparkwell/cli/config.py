@@ -5,7 +5,7 @@ import json
 import click
 import yaml
 
-from sparkwell.app.config import EXAMPLE, schema
+from sparkwell.app.settings.config import EXAMPLE, schema
 from sparkwell.cli.context import Context, json_option, pass_context
 
 

@@ -13,9 +13,9 @@ import click
 from sparkwell.app.paths import Paths, find_paths
 
 if TYPE_CHECKING:
-    from sparkwell.app.config import Settings
     from sparkwell.app.planning import Planning
     from sparkwell.app.service import ModelService
+    from sparkwell.app.settings.config import Settings
     from sparkwell.catalog import Catalog
     from sparkwell.drivers.environments import EnvironmentStore
 
@@ -43,7 +43,7 @@ class Context:
     @cached_property
     def settings(self) -> "Settings":
         """The settings; raises DocumentError."""
-        from sparkwell.app.config import load_settings
+        from sparkwell.app.settings.config import load_settings
 
         if self.config_file:
             return load_settings(self.config_file, required=True)

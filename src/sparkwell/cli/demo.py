@@ -36,17 +36,22 @@ async def _demo(context: Context, model: str, port: int | None) -> None:
     await bring_up(context, Wanted((model,)), port=port)
     async with AdminClient(context.paths) as client:
         about = await client.get("version")
+        key = (await client.post("own-key", {}))["key"]
+        keyless = (await client.get("keys"))["standing"] == "none"
     click.echo(f"\n  > {QUESTION}\n  ", nl=False)
-    await _ask(about["gateway"], model)
-    click.echo(_goodbye(about["gateway"], model))
+    await _ask(about["gateway"], model, key)
+    click.echo(_goodbye(about["gateway"], model, keyless=keyless))
 
 
-async def _ask(gateway: str, model: str) -> None:
-    """Ask through the gateway, as any client would, and print the answer as it comes."""
+async def _ask(gateway: str, model: str, key: str) -> None:
+    """Ask through the gateway, as any client would, and print the answer as it comes.
+
+    ``key`` is the daemon's own: where there are keys nobody is served without one.
+    """
     messages = [{"role": "user", "content": QUESTION}]
     body = {"model": model, "messages": messages, "stream": True, "max_tokens": 120}
     try:
-        said = await _print_answer(f"{gateway}/v1/chat/completions", body)
+        said = await _print_answer(f"{gateway}/v1/chat/completions", body, key)
     except TimeoutError:
         raise _no_answer(model, f"not a word for {SILENCE_S} s") from None
     except (aiohttp.ClientError, ValueError) as error:
@@ -57,13 +62,13 @@ async def _ask(gateway: str, model: str) -> None:
         raise _no_answer(model, "the answer has no text")
 
 
-async def _print_answer(url: str, body: Json) -> bool:
+async def _print_answer(url: str, body: Json, key: str) -> bool:
     """Print the answer as it comes; False when there was none. Raises ValueError for an error."""
     said = False
     timeout = aiohttp.ClientTimeout(total=None, sock_read=SILENCE_S)
     async with (
         aiohttp.ClientSession(timeout=timeout) as session,
-        session.post(url, json=body) as response,
+        session.post(url, json=body, headers={"Authorization": f"Bearer {key}"}) as response,
     ):
         if response.status != 200:
             raise ValueError(_message(await response.text(errors="replace"), response.status))
@@ -108,10 +113,12 @@ def _text_in(event: Json) -> str:
     return delta.get("content") or delta.get("reasoning_content") or delta.get("reasoning") or ""
 
 
-def _goodbye(gateway: str, model: str) -> str:
+def _goodbye(gateway: str, model: str, *, keyless: bool) -> str:
+    """What to type next; ``keyless`` is whether programs of this machine are served without one."""
+    key = "" if keyless else " -H 'Authorization: Bearer YOUR_KEY'"
     return f"""
 Ask it yourself:
-  curl {gateway}/v1/chat/completions -H 'Content-Type: application/json' \\
+  curl {gateway}/v1/chat/completions -H 'Content-Type: application/json'{key} \\
     -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Who are you?"}}]}}'
 Look around:  sparkwell status · sparkwell models · {gateway}/docs
 End it:       sparkwell down"""

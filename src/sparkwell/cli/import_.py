@@ -11,7 +11,7 @@ from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.core.errors import DocumentError, UsageError
 
 if TYPE_CHECKING:
-    from sparkwell.app.importing import Imported, Taken
+    from sparkwell.app.importing.reading import Imported, Taken
     from sparkwell.engines.compose.reading_fields import Left
 
 
@@ -46,8 +46,8 @@ def import_(
     images, folders, ports. What cannot be taken over is named with its line and the reason. The
     settings are printed on stdout, what became of each service on stderr.
     """
-    from sparkwell.app.importing_files import import_file
-    from sparkwell.app.settings_file import as_yaml, write_settings
+    from sparkwell.app.importing.files import import_file
+    from sparkwell.app.settings.file import as_yaml, write_settings
 
     if dry_run and output is None:
         raise UsageError("--dry-run is for -o.", hint="Without -o nothing is written anyway.")
@@ -65,7 +65,7 @@ def import_(
 
 
 def _merged(output: Path, found: "Imported") -> str:
-    from sparkwell.app.settings_merge import merged
+    from sparkwell.app.settings.merge import merged
 
     try:
         there = output.read_text(encoding="utf-8")

@@ -34,8 +34,8 @@ def init(
     Nothing else is changed, and nothing is asked. A token for the Hub is looked for and not
     copied.
     """
-    from sparkwell.app.settings_file import write_settings
-    from sparkwell.app.settings_written import settings_text
+    from sparkwell.app.settings.file import write_settings
+    from sparkwell.app.settings.written import settings_text
 
     if only_print and as_json:
         raise UsageError("--print and --json are two different outputs.", hint="Choose one.")
@@ -64,10 +64,10 @@ def _must_be_free(file: Path, force: bool) -> None:
 
 def _look(context: Context) -> "Look":
     """The settings that are there do not count: they may be what has to be mended."""
-    from sparkwell.app.config import Settings
     from sparkwell.app.looking import look
     from sparkwell.app.models import load_models
     from sparkwell.app.planning import Planning
+    from sparkwell.app.settings.config import Settings
 
     catalog = load_models(context.paths, Settings(), context.recipes)
     planning = Planning(context.paths, catalog, context.environ)
@@ -93,7 +93,7 @@ def _document(found: "Look", file: Path, kept: Path | None) -> dict[str, Any]:
 
 
 def _say(found: "Look", file: Path, kept: Path | None) -> None:
-    from sparkwell.app.settings_written import in_words
+    from sparkwell.app.settings.written import in_words
 
     for label, said in in_words(found):
         click.echo(f"{label:<9}{said}")

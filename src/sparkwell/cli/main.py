@@ -5,14 +5,18 @@ import json
 import keyword
 import os
 import sys
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 import sparkwell
 from sparkwell.core.errors import EnvironmentFault, SparkwellError, UsageError
+
+if TYPE_CHECKING:
+    from sparkwell.core.findings import Finding
 
 # pydantic would look through all installed packages for plugins: a tenth of a short command's time.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
@@ -24,9 +28,15 @@ COMMANDS = {
     "restart": "Stop and start the model again.",
     "ps": "List what runs.",
     "status": "Show the daemon, the model and how far it is.",
+    "top": "Watch models, switches, queue and memory live.",
+    "ui": "Print a link that opens the dashboard.",
     "logs": "Show an engine's log.",
+    "events": "Show what happened, and why.",
+    "keys": "Make, list, rotate and revoke the keys of clients.",
+    "usage": "Show what keys used: requests and tokens.",
     "pull": "Download a model's weights.",
     "preflight": "Check whether a model could be started here, without starting it.",
+    "doctor": "Find what is wrong: symptom, evidence, cause, remedy.",
     "models": "List the models that can be served.",
     "plan": "Show what fits, how fast, and why, before anything starts.",
     "compare": "Put models side by side: memory, speed, start-up.",
@@ -110,6 +120,7 @@ def cli(
     from sparkwell.cli.context import Context
 
     ctx.obj = Context(os.environ, config_file, recipes, system)
+    ctx.color = _colours()
 
 
 def main() -> NoReturn:
@@ -131,14 +142,41 @@ def main() -> NoReturn:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+def _colours() -> bool | None:
+    """False where NO_COLOR forbids them, else as the terminal is."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
 def _complain(error: SparkwellError) -> None:
     if _wants_json():
-        body = {"code": error.code, "message": error.message, "hint": error.hint}
-        click.echo(json.dumps({"error": body}), err=True)
+        body = {"code": error.code, "message": error.message, "hint": error.hint, **_found(error)}
+        click.echo(json.dumps({"error": body}), err=True, color=_colours())
         return
-    click.echo(click.style("Error: ", fg="red", bold=True) + error.message, err=True)
+    from sparkwell.cli.finding_text import plain  # names in errors may come from whoever asks
+
+    said = click.style("Error: ", fg="red", bold=True) + plain(error.message)
+    click.echo(said, err=True, color=_colours())
+    if found := getattr(error, "findings", None):
+        _tell(found)
     if error.hint:
-        click.echo(error.hint, err=True)
+        click.echo(plain(error.hint), err=True, color=_colours())
+
+
+def _tell(findings: Iterable["Finding"]) -> None:
+    """Why a start failed, below the error."""
+    from sparkwell.cli.finding_text import finding_lines, text_width
+
+    fixed_by, width = "sparkwell doctor --fix", text_width()
+    for finding in findings:
+        lines = finding_lines(finding, width=width, with_id=True, fixed_by=fixed_by)
+        click.echo("\n".join(["", *lines]), err=True, color=_colours())
+    click.echo(err=True, color=_colours())
+
+
+def _found(error: SparkwellError) -> dict[str, object]:
+    """What was found of why a start failed, where the error has it."""
+    found = getattr(error, "findings", None)
+    return {} if found is None else {"findings": [each.to_json() for each in found]}
 
 
 def _complain_of_words(error: click.ClickException) -> None:

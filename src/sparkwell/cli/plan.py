@@ -9,7 +9,7 @@ from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from sparkwell.app.planning import Wish
+    from sparkwell.app.planning import Planning, Target, Wish
 
 PROFILES = (
     "balanced",
@@ -29,9 +29,8 @@ PROFILES = (
 @click.option(
     "--profile",
     type=click.Choice(PROFILES),
-    default="balanced",
-    show_default=True,
-    help="What the flags are chosen for; guide: the guide's own flags.",
+    help="What the flags are chosen for; guide: the guide's own. Without it what the settings "
+    "say of the model, else balanced.",
 )
 @click.option(
     "--set",
@@ -55,7 +54,7 @@ def plan(
     model: str,
     hardware: str | None,
     engine_version: str | None,
-    profile: str,
+    profile: str | None,
     flags: tuple[str, ...],
     contexts: str | None,
     beside: tuple[str, ...],
@@ -66,8 +65,9 @@ def plan(
 
     MODEL is a recipe (`sparkwell models`), a folder with a checkpoint (./my-model), a GGUF file, or
     hf:ORG/NAME, of which only config.json and the headers of the weights are fetched. Without
-    --hardware the plan is for this machine. The exit status is 0 also when it does not fit: that is
-    an answer.
+    --hardware the plan is for this machine, and for the start that `sparkwell up` would make of
+    it, with what sparkwell.yaml says of the model. The exit status is 0 also when it does not fit:
+    that is an answer.
     """
     from sparkwell.app.planning import Wish, parse_flags
 
@@ -87,13 +87,16 @@ def plan(
 
 def _one(context: Context, model: str, wish: "Wish", as_json: bool, explain: bool) -> None:
     from sparkwell.cli import plan_text
+    from sparkwell.planner.plan import make_plan
+    from sparkwell.planner.profiles import DEFAULT
     from sparkwell.planner.report import contract
 
-    made = context.planning.plan(model, wish)
+    planning, target, wish = _asked(context, model, wish)
+    made = make_plan(planning.question(target, wish))
     if as_json:
-        click.echo(json.dumps(contract(made, context.planning.claims(made))))
+        click.echo(json.dumps(contract(made, planning.claims(made))))
     else:
-        click.echo(plan_text.page(made, wish.profile, explain=explain))
+        click.echo(plan_text.page(made, wish.profile or DEFAULT, explain=explain))
 
 
 def _contexts(context: Context, model: str, contexts: str, wish: "Wish", as_json: bool) -> None:
@@ -102,7 +105,8 @@ def _contexts(context: Context, model: str, contexts: str, wish: "Wish", as_json
     from sparkwell.planner.contexts import context_table, parse_contexts
 
     asked = parse_contexts(contexts)
-    question = context.planning.question(context.planning.target(model), wish)
+    planning, target, wish = _asked(context, model, wish)
+    question = planning.question(target, wish)
     rows = context_table(case_of(question), question.flags, asked)
     if as_json:
         click.echo(json.dumps(plan_tables.contexts_json(question, rows)))
@@ -114,9 +118,19 @@ def _several(context: Context, names: tuple[str, ...], wish: "Wish", as_json: bo
     from sparkwell.app.placing import place_models
     from sparkwell.cli import plan_tables
 
-    placement = place_models(context.planning, names, wish, context.settings, context.environ)
-    machine = context.planning.machine(wish.hardware)
+    models, settings = context.models, context.settings
+    placement = place_models(models.planning, names, wish, settings, context.environ, models)
+    machine = models.planning.machine(wish.hardware)
     if as_json:
         click.echo(json.dumps(plan_tables.placement_json(placement, machine)))
     else:
         click.echo(plan_tables.placement_page(placement, machine))
+
+
+def _asked(context: Context, model: str, wish: "Wish") -> "tuple[Planning, Target, Wish]":
+    """What is planned: on this machine what a start would be, on a described one the wish."""
+    from sparkwell.app.own_plans import as_started
+
+    planning = context.models.planning
+    target = planning.target(model)
+    return planning, target, as_started(context.models, target, wish)

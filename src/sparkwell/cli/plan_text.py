@@ -12,6 +12,7 @@ from sparkwell.planner.engine_rules import EngineRules
 from sparkwell.planner.memory import Memory
 from sparkwell.planner.overhead import Overhead
 from sparkwell.planner.plan import Plan
+from sparkwell.planner.sleep import SOURCE as SLEEP_SOURCE
 from sparkwell.planner.speed import BatchSpeed, Speed
 
 BAR = 20
@@ -88,6 +89,8 @@ def _rows(plan: Plan) -> Iterator[tuple[str, int, str]]:
     yield "KV cache", memory.kv_cache, _cache(plan)
     yield "budget", memory.budget, share
     yield "outside", memory.outside, "CUDA context, and what the budget leaves out"
+    if memory.sleep:
+        yield "sleep", memory.sleep, f"sleep mode; {SLEEP_SOURCE}"
 
 
 def _row(memory: Memory, name: str, size: int, note: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,20 +10,15 @@ import click
 
 from sparkwell.cli.client import run
 from sparkwell.cli.context import Context, json_option
+from sparkwell.cli.finding_text import counted, finding_lines, tally, text_width
 from sparkwell.cli.plan import PROFILES
 from sparkwell.core.errors import UsageError
-from sparkwell.core.findings import Finding, Remedy, Severity
+from sparkwell.core.findings import Finding
 
 if TYPE_CHECKING:
-    from sparkwell.app.preflight import Asked, Report
+    from sparkwell.app.preflight.report import Asked, Report
 
 FAILED = 1
-_MARKS = {
-    Severity.OK: ("✓", "green"),
-    Severity.INFO: ("-", None),
-    Severity.WARNING: ("!", "yellow"),
-    Severity.ERROR: ("✗", "red"),
-}
 
 
 @click.command(short_help="Check whether a model could be started here, without starting it.")
@@ -81,7 +77,7 @@ def _asked(
     image: str | None,
 ) -> "Asked":
     from sparkwell.app.planning import parse_flags
-    from sparkwell.app.preflight import Asked
+    from sparkwell.app.preflight.report import Asked
     from sparkwell.app.starting import StartWish
 
     recipe = context.models.served(model).recipe
@@ -97,8 +93,8 @@ def _asked(
 
 
 def _report(context: Context, asked: "Asked", fix: bool) -> "Report":
-    from sparkwell.app.preflight import preflight as look
-    from sparkwell.app.preflight import preflight_and_fix
+    from sparkwell.app.preflight.report import preflight as look
+    from sparkwell.app.preflight.report import preflight_and_fix
 
     return run((preflight_and_fix if fix else look)(context.models, asked))
 
@@ -106,50 +102,30 @@ def _report(context: Context, asked: "Asked", fix: bool) -> "Report":
 def _text(report: "Report") -> str:
     """The findings."""
     how = "in a container" if report.driver == "compose" else "as a process"
+    width = text_width()
     lines = [f"Pre-flight of {report.model}, {how}", ""]
     lines += [f"{_fixed_mark(each.done)} {each.text}" for each in report.fixed]
     for finding in report.findings:
-        lines += _lines(finding)
+        lines += finding_lines(_as_fixed_here(finding), width=width)
     return "\n".join([*lines, "", _verdict(report.findings)])
+
+
+def _as_fixed_here(finding: Finding) -> Finding:
+    """Without the fixes that only `sparkwell doctor` applies: they are asked for first."""
+    from sparkwell.doctor.fixes import AFTER_ASKING
+
+    remedies = (replace(each, fix=None) if each.fix in AFTER_ASKING else each
+                for each in finding.remedies)  # fmt: skip
+    return replace(finding, remedies=tuple(remedies))
 
 
 def _fixed_mark(done: bool) -> str:
     return click.style("fixed:", fg="green") if done else click.style("not fixed:", fg="yellow")
 
 
-def _lines(finding: Finding) -> Iterable[str]:
-    mark, colour = _MARKS[finding.severity]
-    yield f"{click.style(mark, fg=colour)} {finding.title}{_aside(finding)}"
-    if finding.severity is Severity.OK:
-        return
-    yield from (f"    {line}" for line in finding.evidence)
-    if finding.cause:
-        yield f"    {finding.cause}"
-    for remedy in finding.remedies:
-        yield from _remedy(remedy)
-
-
-def _aside(finding: Finding) -> str:
-    """What a good finding rests on stands beside it."""
-    shown = finding.severity is Severity.OK and finding.evidence
-    return click.style(f" ({'; '.join(finding.evidence)})", dim=True) if shown else ""
-
-
-def _remedy(remedy: Remedy) -> Iterable[str]:
-    safe = " (--fix does it)" if remedy.fix else ""
-    yield f"    → {remedy.text}{safe}"
-    if remedy.command:
-        yield f"        {remedy.command}"
-
-
 def _verdict(findings: Iterable[Finding]) -> str:
-    severities = [finding.severity for finding in findings]
-    errors, warnings = (severities.count(each) for each in (Severity.ERROR, Severity.WARNING))
-    noted = f", {_count(warnings, 'warning')}" if warnings else ""
+    errors, warnings, _ = tally(findings)
+    noted = f", {counted(warnings, 'warning')}" if warnings else ""
     if errors:
-        return f"{_count(errors, 'thing')} would make the start fail{noted}."
+        return f"{counted(errors, 'thing')} would make the start fail{noted}."
     return f"Nothing speaks against the start{noted}."
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

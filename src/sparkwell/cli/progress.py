@@ -32,7 +32,7 @@ async def follow_start(client: AdminClient, instance: str, *, quiet: bool) -> Js
         while True:
             status = await client.get("status")
             current = _of(status, instance)
-            if current["state"] not in ("starting", "stopping"):
+            if current["state"] not in ("starting", "waking", "stopping"):
                 break
             display.show(current)
             await asyncio.sleep(POLL_S)

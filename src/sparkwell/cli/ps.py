@@ -7,6 +7,7 @@ import click
 from sparkwell.cli.client import AdminClient, Json, NoDaemonError, no_daemon_here, run
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.cli.table import table
+from sparkwell.cli.top_words import BECOMING_STATES, engine, serving
 from sparkwell.core.units import GIB, duration
 
 
@@ -14,14 +15,14 @@ from sparkwell.core.units import GIB, duration
 @json_option
 @pass_context
 def ps(context: Context, as_json: bool) -> None:
-    """List the engines of this daemon: state, engine, where it runs, what it holds by its plan."""
+    """List the engines of this daemon: state, requests, engine, where it runs, what it holds."""
     instances = run(_instances(context))
     if as_json:
         click.echo(json.dumps({"instances": instances}))
     elif not instances:
         click.echo("Nothing runs. `sparkwell models` lists what can be started.")
     else:
-        heads = ("MODEL", "STATE", "ENGINE", "RUNS AS", "HOLDS", "AGE", "INSTANCE")
+        heads = ("MODEL", "STATE", "SERVING", "ENGINE", "RUNS AS", "HOLDS", "AGE", "INSTANCE")
         click.echo(table(heads, map(_row, instances)))
 
 
@@ -34,15 +35,14 @@ async def _instances(context: Context) -> list[Json]:
 
 
 def _row(entry: Json) -> tuple[str, ...]:
-    engine = f"{entry['engine']} {entry['engine_version']}".strip()
-    state = entry["state"]
-    if state == "starting":
-        state = f"starting ({entry['phase_title']})"
-    held = entry["held_bytes"]
+    state, requests, held = entry["state"], serving(entry), entry["held_bytes"]
+    if state in BECOMING_STATES:
+        state = f"{state} ({entry['phase_title']})"
     return (
         entry["model"],
         state,
-        engine,
+        "-" if requests is None else str(requests),
+        engine(entry),
         entry["container"] or str(entry["driver"]),
         "not known" if held is None else f"{held / GIB:.1f} GiB",
         duration(entry["elapsed_s"]),

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,16 +20,21 @@ from sparkwell.cli.client import (
     start_detached,
 )
 from sparkwell.cli.context import Context, json_option, pass_context
+from sparkwell.cli.finding_text import plain
+from sparkwell.cli.finding_told import StartFailedError, told_findings
 from sparkwell.cli.plan import PROFILES
 from sparkwell.cli.progress import follow_start
 from sparkwell.core.errors import (
     ConflictError,
-    EnvironmentFault,
     SparkwellError,
     UnknownModelError,
     UsageError,
 )
 from sparkwell.engines.vllm import check_flags, read_flag
+
+CALL_OFF_S = 0.5
+_WHY = {"asleep": "it sleeps, and there is no room to wake it (--switch makes room)"}
+"""Why a model is not ready that has not failed."""
 
 
 @click.command(short_help="Start a model and wait until it has answered.")
@@ -53,6 +60,12 @@ from sparkwell.engines.vllm import check_flags, read_flag
 )
 @click.option("--image", metavar="IMAGE", help="The container image to run the engine from.")
 @click.option("--force", is_flag=True, help="Start also what checks and the plan speak against.")
+@click.option(
+    "--switch",
+    is_flag=True,
+    help="Make other models leave for this one where it does not fit beside them, as soon as "
+    "their running requests are done.",
+)
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of a daemon that is started.")
 @click.option("--no-wait", is_flag=True, help="Return as soon as the start has begun.")
 @json_option
@@ -66,6 +79,7 @@ def up(
     driver: str | None,
     image: str | None,
     force: bool,
+    switch: bool,
     port: int | None,
     no_wait: bool,
     as_json: bool,
@@ -78,7 +92,8 @@ def up(
     background. Ctrl-C stops the models again.
     """
     named = _named(context, models, every)
-    wish = Wanted(named, flags, profile, driver, image, force)
+    _check_switch(named, switch, force)
+    wish = Wanted(named, flags, profile, driver, image, force, switch)
     check_request(context, wish)
     done = run(bring_up(context, wish, port=port, wait=not no_wait, quiet=as_json))
     if as_json:
@@ -102,6 +117,13 @@ def _named(context: Context, models: tuple[str, ...], every: bool) -> tuple[str,
     return models or context.settings.start
 
 
+def _check_switch(models: tuple[str, ...], switch: bool, force: bool) -> None:
+    if switch and len(models) != 1:
+        raise click.UsageError("--switch takes one MODEL: the one that is needed now.")
+    if switch and force:
+        raise click.UsageError("--switch makes room, --force does without: give one of them.")
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is to be started, as it was typed."""
@@ -112,6 +134,7 @@ class Wanted:
     driver: str | None = None
     image: str | None = None
     force: bool = False
+    switch: bool = False
 
     @property
     def body(self) -> Json:
@@ -123,6 +146,7 @@ class Wanted:
             "driver": self.driver,
             "image": self.image,
             "force": self.force,
+            "switch": self.switch,
             "folder": str(Path.cwd()),
         }
 
@@ -149,7 +173,7 @@ async def bring_up(
 ) -> list[Json]:
     """Have the models served and return their status; progress goes to stderr unless ``quiet``."""
     async with AdminClient(context.paths) as client:
-        ours = await _have_daemon(context, client, port, quiet)
+        ours = await have_daemon(context, client, port, quiet)
         beginning = asyncio.ensure_future(_begin(client, wanted))
         try:
             begun = (await asyncio.shield(beginning))["instances"]
@@ -159,13 +183,25 @@ async def bring_up(
                 checked(await follow_start(client, each["instance"], quiet=quiet)) for each in begun
             ]
         except asyncio.CancelledError:
-            await _take_back(client, ours, (await beginning)["instances"])
+            await _take_back(client, ours, await _begun(client, beginning, wanted))
             raise
 
 
-async def _have_daemon(
-    context: Context, client: AdminClient, port: int | None, quiet: bool
-) -> bool:
+async def _begun(
+    client: AdminClient, beginning: "asyncio.Future[Json]", wanted: Wanted
+) -> list[Json]:
+    """What has begun by now. A switch that still waits for others does not begin any more."""
+    await asyncio.wait({beginning}, timeout=CALL_OFF_S)
+    while wanted.switch and not beginning.done():
+        with suppress(SparkwellError):
+            await client.post("down", {"model": wanted.models[0]})
+        await asyncio.wait({beginning}, timeout=CALL_OFF_S)
+    with suppress(SparkwellError):
+        return list((await beginning)["instances"])
+    return []
+
+
+async def have_daemon(context: Context, client: AdminClient, port: int | None, quiet: bool) -> bool:
     """See to it that a daemon answers; True when this call has started it."""
     if await is_running(client):
         await _refuse_other_port(client, port)
@@ -244,27 +280,26 @@ async def _take_back(client: AdminClient, ours: bool, begun: list[Json]) -> None
     await asyncio.gather(*asked, return_exceptions=True)
 
 
-def all_checked(instances: list[Json]) -> list[Json]:
-    """The statuses if all are ready; raises what speaks of each one that is not."""
-    failed = [each for each in instances if each["state"] != "ready"]
-    if len(failed) < 2:
-        return [checked(each) for each in instances]
-    said = "\n".join(f"- {each['model']}: {each.get('error') or 'stopped'}" for each in failed)
-    raise EnvironmentFault(
-        f"{len(failed)} of {len(instances)} models did not start:\n{said}",
-        hint="`sparkwell status` says more of each.",
-    )
+_HOW_IT_ENDED = re.compile(r"(\((?:exit code -?\d+|killed by signal \d+)\)): .*", re.DOTALL)
 
 
 def checked(instance: Json) -> Json:
-    """The status if the model is ready; raises EnvironmentFault with the end of its log."""
+    """The status if the model is ready; raises StartFailedError with why it is not.
+
+    That is what the daemon has found in its log, else the log's end.
+    """
     if instance["state"] == "ready":
         return instance
-    lines = "\n".join(f"  {line}" for line in instance["last_lines"][-12:])
-    ending = f" The end of its log:\n{lines}" if lines else ""
-    error = instance.get("error") or "it was stopped"
+    found = told_findings(instance.get("findings"))
+    lines = "\n".join(f"  {plain(line)}" for line in instance["last_lines"][-12:])
+    ending = f" The end of its log:\n{lines}" if lines and not found else ""
+    error = plain(instance.get("error") or _WHY.get(instance["state"], "it was stopped"))
+    if found:  # they quote what the engine said, and where
+        error = _HOW_IT_ENDED.sub(r"\1", error)
     log = f"The whole log: `sparkwell logs {instance['model']}`." if lines else None
     hints = [each for each in (instance.get("hint"), log) if each]
-    raise EnvironmentFault(
-        f"{instance['model']} did not start: {error}.{ending}", hint="\n".join(hints) or None
+    raise StartFailedError(
+        f"{instance['model']} did not start: {error}.{ending}",
+        hint="\n".join(hints) or None,
+        findings=found,
     )

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -11,6 +13,7 @@ from aiohttp import web
 from sparkwell.cli import demo
 from sparkwell.core.errors import EnvironmentFault
 
+KEY = "sk-sw-of-this-daemon"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -50,7 +53,7 @@ def delta(**fields: str) -> dict[str, object]:
 async def refusal(handler: Handler) -> str:
     async with gateway(handler) as url:
         with pytest.raises(EnvironmentFault) as caught:
-            await demo._ask(url, "demo-qwen3")
+            await demo._ask(url, "demo-qwen3", KEY)
     assert "sparkwell logs demo-qwen3" in (caught.value.hint or "")
     return caught.value.message
 
@@ -59,8 +62,66 @@ async def refusal(handler: Handler) -> str:
 async def test_an_answer_is_printed(field: str, capsys: pytest.CaptureFixture[str]) -> None:
     parts = [delta(role="assistant"), delta(**{field: "A "}), delta(**{field: "cache."})]
     async with gateway(events(*parts, {"choices": []}, "[DONE]")) as url:
-        await demo._ask(url, "demo-qwen3")
+        await demo._ask(url, "demo-qwen3", KEY)
     assert capsys.readouterr().out == "A cache.\n"
+
+
+async def test_it_asks_with_the_daemons_own_key(capsys: pytest.CaptureFixture[str]) -> None:
+    well = events(delta(content="A cache."), "[DONE]")
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Authorization") != f"Bearer {KEY}":
+            return web.json_response({"error": {"message": "A key is needed."}}, status=401)
+        return await well(request)
+
+    async with gateway(answer) as url:
+        await demo._ask(url, "demo-qwen3", KEY)
+    assert capsys.readouterr().out == "A cache.\n"
+
+
+class FakeAdmin:
+    """A daemon's control API with an own key, where keys are needed or not."""
+
+    standing, gateway = "some", ""
+
+    def __init__(self, _paths: object) -> None:
+        pass
+
+    async def __aenter__(self) -> "FakeAdmin":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def get(self, path: str) -> Mapping[str, str]:
+        return {"version": {"gateway": self.gateway}, "keys": {"standing": self.standing}}[path]
+
+    async def post(self, path: str, body: object) -> Mapping[str, str]:
+        assert (path, body) == ("own-key", {})
+        return {"key": KEY}
+
+
+@pytest.mark.parametrize(("standing", "keyed"), [("none", False), ("some", True), ("broken", True)])
+async def test_what_to_type_next_has_a_place_for_a_key_and_not_ours(
+    standing: str,
+    keyed: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def nothing(*_: object, **__: object) -> None:
+        pass
+
+    monkeypatch.setattr(demo, "AdminClient", FakeAdmin)
+    monkeypatch.setattr(demo, "bring_up", nothing)
+    monkeypatch.setattr(FakeAdmin, "standing", standing)
+    context: Any = SimpleNamespace(paths=None)
+    async with gateway(events(delta(content="A cache."), "[DONE]")) as url:
+        monkeypatch.setattr(FakeAdmin, "gateway", url)
+        await demo._demo(context, "demo-qwen3", None)
+    said = capsys.readouterr().out
+    assert "A cache." in said
+    assert KEY not in said
+    assert ("-H 'Authorization: Bearer YOUR_KEY'" in said) is keyed
 
 
 @pytest.mark.parametrize(

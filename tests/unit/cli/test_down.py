@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkwell.app.ollama_server import OllamaServer
+from sparkwell.app.ollama.server import OllamaServer
 from sparkwell.cli import down
 from sparkwell.cli.client import run
 from sparkwell.cli.context import Context

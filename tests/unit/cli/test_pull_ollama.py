@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from sparkwell.app.ollama_server import OllamaServer
+from sparkwell.app.ollama.server import OllamaServer
 from sparkwell.cli.main import cli
 from sparkwell.drivers.ollama.fetch import OnShare
 from sparkwell.testing.fake_ollama.running import RunningOllama, free_port

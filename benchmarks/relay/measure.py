@@ -15,12 +15,22 @@ _CPU_CLOCK = 2  # of another process, as clock_getcpuclockid(3) numbers it
 
 def cpu_seconds(pid: int) -> float:
     """Processor time of a process and its children, all threads, to the nanosecond."""
-    return sum(time.clock_gettime((~one << 3) | _CPU_CLOCK) for one in _tree(pid))
+    return sum(clock_s(one) for one in _tree(pid))
+
+
+def clock_s(pid: int) -> float:
+    """Processor time of one process, all threads, to the nanosecond."""
+    return time.clock_gettime((~pid << 3) | _CPU_CLOCK)
 
 
 def memory_mb(pid: int) -> float:
     """Resident memory of a process and its children, in MB."""
-    return sum(psutil.Process(one).memory_info().rss for one in _tree(pid)) / 1e6
+    return sum(resident_mb(one) for one in _tree(pid))
+
+
+def resident_mb(pid: int) -> float:
+    """Resident memory of one process, in MB."""
+    return float(psutil.Process(pid).memory_info().rss) / 1e6
 
 
 def _tree(pid: int) -> list[int]:

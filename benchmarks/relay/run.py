@@ -27,6 +27,7 @@ CANDIDATES = (
     "starlette_httpx",
     "starlette_aiohttp",
     "granian_starlette_aiohttp",
+    "httptools_raw",
 )
 LOOPS = ("asyncio", "uvloop")
 WARM_UP, REQUESTS = 300, 1500
@@ -44,7 +45,7 @@ def main() -> None:
     results: dict[tuple[str, str], list[Result]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder, _upstream(Path(folder)) as path:
         for _ in range(options.rounds):
-            entries = [(name, loop) for name in CANDIDATES for loop in LOOPS]
+            entries = [(name, loop) for name in options.only for loop in LOOPS]
             for name, loop in random.sample(entries, len(entries)):
                 results[name, loop].append(_candidate(name, loop, path))
                 print(name, loop, json.dumps(results[name, loop][-1]), file=sys.stderr)
@@ -54,6 +55,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", nargs="+", choices=CANDIDATES, default=CANDIDATES)
     return parser.parse_args()
 
 

@@ -19,6 +19,7 @@ _LIBRARIES = {
         "asyncio, granian, starlette.applications, starlette.responses, aiohttp",
         ("granian", "starlette", "aiohttp"),
     ),
+    "httptools_raw": ("asyncio, httptools", ("httptools",)),
 }
 
 

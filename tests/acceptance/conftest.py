@@ -28,6 +28,7 @@ class Home:
         self.paths = find_paths({"SPARKWELL_HOME": str(root)})
         self.port = free_port()
         self.environ = {**os.environ, "SPARKWELL_HOME": str(root), "COLUMNS": "100"}
+        self.spawned: list[subprocess.Popen[bytes]] = []
         self.paths.config.mkdir(parents=True)
         self.configure({})
 
@@ -62,25 +63,54 @@ class Home:
 
     def spawn(self, *words: str, output: Path | None = None) -> subprocess.Popen[bytes]:
         """Start a command in a session of its own, as a terminal would."""
-        with (output or Path(os.devnull)).open("wb") as sink:
-            return subprocess.Popen(
-                command(*words),
+        return self.spawn_command(command(*words), output)
+
+    def spawn_command(
+        self, argv: list[str], output: Path | None = None, cwd: Path | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start any program so; ``clean_up`` waits for its end."""
+        with (output or Path(os.devnull)).open("ab") as sink:
+            spawned = subprocess.Popen(
+                argv,
                 env=self.environ,
+                cwd=cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
                 start_new_session=True,
             )
+        self.spawned.append(spawned)
+        return spawned
 
     def serve(self, *words: str) -> subprocess.Popen[bytes]:
         """Run the daemon in the foreground, and return when it answers."""
         daemon = self.spawn("serve", *words, output=self.root / "serve.log")
-        wait_for(lambda: daemon.poll() is not None or self.run("status").returncode == 0)
+        wait_for(lambda: daemon.poll() is not None or self.has_begun())
         assert daemon.poll() is None, (self.root / "serve.log").read_text()
         return daemon
 
+    def has_begun(self) -> bool:
+        """Whether a daemon answers, and has taken over what an earlier one left."""
+        asked = self.run("status", "--json")
+        return asked.returncode == 0 and not json.loads(asked.stdout)["recovering"]
+
     def daemon_pid(self) -> int:
         return int(self.json("status")["pid"])
+
+    def failure(self, timeout: float = 60) -> Any:
+        """The event of the first failure, once there is one.
+
+        Asked of the events: a model that a person started comes back two seconds after a crash,
+        and on a busy machine `ps` may never say "failed".
+        """
+        found: list[Any] = []
+
+        def is_there() -> bool:
+            found[:] = self.json("events", "-n", "500", "--kind", "instance.failed")["events"]
+            return bool(found)
+
+        wait_for(is_there, timeout)
+        return found[0]
 
     def processes(self) -> list[psutil.Process]:
         """Every process that belongs to this home: the daemon, shims, and all engines below."""
@@ -89,8 +119,7 @@ class Home:
     def engine_processes(self) -> list[psutil.Process]:
         """Shims and everything below them."""
         shims = [p for p in self.processes() if "shim" in " ".join(_cmdline(p))]
-        below = [child for shim in shims for child in shim.children(recursive=True)]
-        return [*shims, *below]
+        return [*shims, *(child for shim in shims for child in _below(shim))]
 
     def _is_ours(self, process: psutil.Process) -> bool:
         try:
@@ -101,12 +130,19 @@ class Home:
 
     def clean_up(self) -> None:
         """End everything; engines through `down`, and whatever is left by force."""
-        self.run("down", timeout=90)
+        try:
+            self.run("down", timeout=90)
+        finally:
+            self._kill_all()
+
+    def _kill_all(self) -> None:
         for process in self.processes():
             try:
                 process.kill()
             except psutil.NoSuchProcess:
                 continue
+        for spawned in self.spawned:
+            spawned.wait(10)
 
 
 def command(*words: str) -> list[str]:
@@ -117,6 +153,13 @@ def _cmdline(process: psutil.Process) -> list[str]:
     try:
         return process.cmdline()
     except psutil.Error:
+        return []
+
+
+def _below(process: psutil.Process) -> list[psutil.Process]:
+    try:
+        return process.children(recursive=True)
+    except psutil.NoSuchProcess:  # it has ended in this very moment
         return []
 
 

@@ -208,7 +208,6 @@ def post(home: Home, body: bytes, path: str = "/v1/chat/completions") -> tuple[i
         (b'{"messages": []}', 400, "names no model"),
         (b'{"model": 7}', 400, "must be a text"),
         (b'{"model": "gpt-4"}', 404, "demo-qwen3"),
-        (b'{"model": "demo-llama", "messages": []}', 503, "sparkwell up demo-llama"),
         (
             b'{"model": "demo-qwen3", "messages": [{"role": "user", "content": "hi"}],'
             b' "max_tokens": -1}',
@@ -224,6 +223,14 @@ def test_wrong_bodies(served: Home, body: bytes, status: int, said: str) -> None
     assert answered == status
     assert said in answer["error"]["message"]
     assert set(answer["error"]) >= {"message", "type", "param", "code"}
+
+
+def test_a_model_that_is_not_loaded_where_none_is_started_on_demand(home: Home) -> None:
+    home.configure({"switching": {"on_demand": False}})
+    home.serve()
+    status, answer = post(home, b'{"model": "demo-llama", "messages": []}')
+    assert status == 503
+    assert "sparkwell up demo-llama" in answer["error"]["message"]
 
 
 def test_a_body_of_50_mb(served: Home) -> None:

@@ -188,25 +188,33 @@ def test_an_engine_that_ends_by_itself_is_said_so_and_can_be_started_again(
     home: Home, number: int
 ) -> None:
     home.ok("up", "demo-qwen3")
-    server = next(p for p in home.engine_processes() if "fake_engine" in " ".join(p.cmdline()))
+    engine = home.engine_processes()
+    server = next(p for p in engine if "fake_engine" in " ".join(p.cmdline()))
     server.send_signal(number)
-    wait_for(lambda: home.json("ps")["instances"][0]["state"] == "failed")
-    assert "ended by itself" in home.json("ps")["instances"][0]["error"]
-    assert home.engine_processes() == []
+    assert "ended by itself" in home.failure()["data"]["error"]
+    wait_for(lambda: not any(process.is_running() for process in engine))
     home.ok("up", "demo-qwen3")
     assert "hello there" in ask(home)
 
 
 @pytest.mark.parametrize(
-    ("keys", "words"),
+    ("keys", "words", "finding"),
     [
-        ({"fail_at_phase": "weights", "fail_message": "cuda-oom"}, "CUDA out of memory"),
-        ({"exit_code_at_once": 3}, "(exit code 3)"),
-        ({"fail_at_phase": "init"}, "(exit code 1): ValueError: Free memory on device"),
+        (
+            {"fail_at_phase": "weights", "fail_message": "cuda-oom"},
+            "CUDA out of memory",
+            "cuda-oom",
+        ),
+        ({"exit_code_at_once": 3}, "(exit code 3)", "engine-core-died"),
+        (
+            {"fail_at_phase": "init"},
+            "ValueError: Free memory on device",
+            "memory-startup-check",
+        ),
     ],
 )
 def test_a_start_that_fails_shows_the_end_of_the_log(
-    home: Home, script: Script, keys: dict[str, object], words: str
+    home: Home, script: Script, keys: dict[str, object], words: str, finding: str
 ) -> None:
     script(**keys)
     failed = home.run("up", "demo-qwen3")
@@ -215,6 +223,8 @@ def test_a_start_that_fails_shows_the_end_of_the_log(
     assert words in failed.stderr
     wrote = "exit_code_at_once" not in keys  # a log without a word is not worth a look
     assert ("sparkwell logs demo-qwen3" in failed.stderr) == wrote
+    [found] = home.json("ps")["instances"][0]["findings"]
+    assert found["id"] == finding
     assert home.engine_processes() == []
 
 
@@ -224,6 +234,7 @@ def test_an_engine_that_never_answers_is_given_up_and_ended(home: Home, script: 
     failed = home.run("up", "demo-qwen3")
     assert failed.returncode == 2
     assert "not ready within 3 s" in failed.stderr
+    assert [each["id"] for each in home.json("ps")["instances"][0]["findings"]] == ["load-stalled"]
     assert home.engine_processes() == []
 
 
@@ -233,6 +244,7 @@ def test_a_green_health_without_a_token_is_not_ready(home: Home, script: Script)
     failed = home.run("up", "demo-qwen3")
     assert failed.returncode == 2
     assert "generated nothing" in failed.stderr
+    assert [each["id"] for each in home.json("ps")["instances"][0]["findings"]] == ["engine-hung"]
     assert home.engine_processes() == []
 
 
@@ -303,12 +315,25 @@ def test_a_second_daemon_for_the_same_home_names_the_first(home: Home) -> None:
 
 def half_a_request(home: Home) -> socket.socket:
     """A client that never sends the rest of its body."""
-    stuck = socket.create_connection(("127.0.0.1", home.port))
-    stuck.sendall(
-        b"POST /v1/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        b"Content-Length: 1000\r\n\r\n{"
+    return asking(home, b"{", length=1000)
+
+
+def a_long_answer(home: Home) -> socket.socket:
+    """A client whose answer has begun, and does not end by itself."""
+    body = b'{"model": "demo-qwen3", "prompt": "on", "max_tokens": 1000, "stream": true}'
+    busy = asking(home, body, length=len(body))
+    assert busy.recv(100).startswith(b"HTTP/1.1 200 ")
+    return busy
+
+
+def asking(home: Home, body: bytes, *, length: int) -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", home.port))
+    client.settimeout(20)
+    client.sendall(
+        b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n%b" % (length, body)
     )
-    return stuck
+    return client
 
 
 def test_a_stuck_client_does_not_hold_up_ctrl_c_and_nothing_starts_meanwhile(home: Home) -> None:
@@ -319,10 +344,11 @@ def test_a_stuck_client_does_not_hold_up_ctrl_c_and_nothing_starts_meanwhile(hom
     wait_for(lambda: home.processes() == [])
 
 
-def test_a_second_signal_does_not_wait_for_a_stuck_client(home: Home) -> None:
+def test_a_second_signal_does_not_wait_for_an_answer(home: Home, script: Script) -> None:
+    script(tokens_per_s=5, reply_tokens=1000)
     daemon = home.serve()
     home.ok("up", "demo-qwen3")
-    with half_a_request(home):
+    with a_long_answer(home):
         daemon.send_signal(signal.SIGTERM)
         log = home.root / "serve.log"
         wait_for(lambda: "leaving the engines running" in log.read_text())
@@ -331,16 +357,28 @@ def test_a_second_signal_does_not_wait_for_a_stuck_client(home: Home) -> None:
     assert home.engine_processes() != []
 
 
-def test_while_a_daemon_drains_nothing_can_be_started_that_would_outlive_it(home: Home) -> None:
+def test_sigterm_does_not_wait_for_half_a_request(home: Home) -> None:
     daemon = home.serve()
     with half_a_request(home) as stuck:
+        assert end(daemon, signal.SIGTERM, timeout=10) == 0
+        assert stuck.recv(100).startswith(b"HTTP/1.1 503 ")
+
+
+def test_while_a_daemon_drains_nothing_can_be_started_that_would_outlive_it(
+    home: Home, script: Script
+) -> None:
+    script(tokens_per_s=5, reply_tokens=1000)
+    daemon = home.serve()
+    home.ok("up", "demo-qwen3")
+    with a_long_answer(home) as busy:
         daemon.send_signal(signal.SIGTERM)
         wait_for(lambda: "Ending" in (home.root / "serve.log").read_text())
-        refused = home.run("up", "demo-qwen3")
-        stuck.close()
+        refused = home.run("up", "demo-llama")
+        busy.close()
         assert daemon.wait(20) == 0
     assert refused.returncode == 2
-    assert home.engine_processes() == []
+    left = home.run("ps").stderr
+    assert ("demo-qwen3" in left, "demo-llama" in left) == (True, False)
 
 
 def test_ctrl_c_before_the_daemon_even_answers_leaves_nothing(home: Home) -> None:

@@ -16,13 +16,19 @@ from pathlib import Path
 import pytest
 
 import sparkwell
+from sparkwell.app.presence import Presence
+from sparkwell.app.quickly import Quickly
 from sparkwell.core.errors import ConflictError, EnvironmentFault
 from sparkwell.core.launch import LaunchSpec, Mount, Running
 from sparkwell.core.protocols import Driver
 from sparkwell.drivers.compose import ComposeDriver
+from sparkwell.drivers.compose import driver as compose_driver
 from sparkwell.drivers.compose import images as docker_images
 from sparkwell.drivers.compose.faults import DockerUnreachableError
 from sparkwell.drivers.compose.folder import ContainerFolder
+from sparkwell.drivers.compose.lifetime import Home
+from sparkwell.drivers.compose.starting import clear_the_way
+from sparkwell.drivers.ollama.plan import Kept
 from sparkwell.drivers.process.records import spec_to_json
 
 from .conftest import Box, box_of, eventually, pid_of
@@ -157,6 +163,55 @@ async def test_a_port_that_was_taken_meanwhile_is_named(box: Box, root: Path) ->
             await box.driver.start(spec)
     assert containers(root) == []
     assert not (root / spec.instance).exists()
+
+
+async def test_a_port_that_is_taken_at_the_last_moment_is_named(
+    box: Box, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All was looked at and the container is being made: Docker itself finds the port taken.
+
+    The next start has another port, and is not in the way of what was left of this one.
+    """
+    spec = box.spec()
+    with socket.socket() as other:
+
+        async def taken_meanwhile(home: Home, wanted: LaunchSpec) -> None:
+            await clear_the_way(home, wanted)
+            other.bind(("127.0.0.1", wanted.endpoint.port))
+            other.listen()
+
+        monkeypatch.setattr(compose_driver, "clear_the_way", taken_meanwhile)
+        with pytest.raises(EnvironmentFault) as caught:
+            await box.driver.start(spec)
+        monkeypatch.undo()
+        port = spec.endpoint.port
+        assert caught.value.message == f"Port {port} of this machine is taken."
+        assert f"ss -ltnp 'sport = :{port}'" in str(caught.value.hint)
+        assert containers(root) == []
+        assert networks_of(spec.instance) == []
+        assert not (root / spec.instance).exists()
+        assert await box.driver.running() == []
+        second = await box.start()
+        assert second.spec.endpoint.port != port
+        assert await box.driver.running() == [second]
+
+
+def networks_of(instance: str) -> list[str]:
+    """Networks that were made for one container alone."""
+    return [
+        each for each in docker("network", "ls", "--format={{.Name}}").split() if instance in each
+    ]
+
+
+async def test_an_image_is_seen_to_be_here_or_not(box: Box) -> None:
+    """Asked for requests before others leave, within the moment that an event loop may be held."""
+    container = box.spec().container
+    assert container is not None
+    asked = Presence(os.environ, 1, Kept({}), Quickly(limit_s=5.0))
+    assert asked.image(container.image) is True
+    assert asked.image("sparkwell-test/there-is-none:1") is False
+    away = Presence({**os.environ, "DOCKER_HOST": "unix:///nowhere"}, 1, Kept({}), None)
+    assert away.image(container.image) is None
 
 
 # The container's name.

@@ -175,6 +175,25 @@ async def test_a_start_is_watched_to_its_first_token(begin: Begin) -> None:
     assert facts["held_bytes"] == bench.server.ask("/fake/state")["held_bytes"]
 
 
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_follower_that_goes_away_as_something_happens_is_gone(
+    bench: Bench, turns: int
+) -> None:
+    """Python 3.11's wait_for swallowed that cancellation; a start then never ended."""
+    running = await bench.start()
+    instance = running.spec.instance
+    ending = asyncio.create_task(bench.driver.wait(instance))
+    await eventually(lambda: bench.driver._ended[instance]._waiters)
+    bench.driver._wake(instance)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    ending.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(DEADLINE_S):
+            await ending
+    await bench.driver.stop(instance)
+
+
 async def test_what_is_fetched_before_needs_no_pull(begin: Begin) -> None:
     bench = begin("--pull-s", "0.1")
     marks: list[PhaseMark] = []

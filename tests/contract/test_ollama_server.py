@@ -9,8 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from sparkwell.app.config import ContainerSettings, EngineSettings, FolderSettings, Settings
-from sparkwell.app.ollama_server import OllamaServer
+from sparkwell.app.ollama.server import OllamaServer
+from sparkwell.app.settings.config import (
+    ContainerSettings,
+    EngineSettings,
+    FolderSettings,
+    Settings,
+)
 from sparkwell.core.errors import ConflictError, EnvironmentFault
 from sparkwell.testing.fake_ollama.running import free_port
 

@@ -16,7 +16,7 @@ PAGES = [
 ]
 _WRITTEN = (
     *("commands", "settings", "recipes", "flags", "guide-check", "accuracy", "nvidia-spark"),
-    *("compose", "images", "guide-commands"),
+    *("compose", "images", "guide-commands", "doctor", "guide-cures"),
 )
 GENERATED = {DOCS / f"{name}.md" for name in _WRITTEN} | set((DOCS / "models").glob("*.md"))
 

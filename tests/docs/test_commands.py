@@ -56,6 +56,8 @@ def parse(line: str) -> None:
             if not isinstance(command, click.Group):
                 return
             words = [*context._protected_args, *context.args]
+            if not words and command.invoke_without_command:
+                return
             if not words:
                 raise click.exceptions.NoArgsIsHelpError(context)
             found, next_command, words = command.resolve_command(context, words)

@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from sparkwell.app.config import Settings
+from sparkwell.app.settings.config import Settings
 from sparkwell.core.documents import parse_document
 from sparkwell.gateway.docs import openapi_document
 from tests.docs.examples import (

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from sparkwell.app.config import EXAMPLE, Settings
+from sparkwell.app.settings.config import EXAMPLE, Settings
 from sparkwell.core.documents import parse_document
 from tests.docs.documents import DOCS, ROOT, read
 
@@ -12,6 +12,18 @@ def test_generated_pages_are_fresh() -> None:
     """tools/recipe_fields.py is checked too: a field without a meaning ends the tool."""
     program = [sys.executable, str(ROOT / "tools" / "command_docs.py"), "--check"]
     done = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_pages_of_the_doctor_are_what_the_checks_say() -> None:
+    program = [sys.executable, str(ROOT / "tools" / "doctor_docs.py"), "--check"]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_state_diagram_is_what_the_machine_does() -> None:
+    program = [sys.executable, str(ROOT / "tools" / "state_diagram.py"), "--check"]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

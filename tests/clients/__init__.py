@@ -1,0 +1,1 @@
+"""Real client packages against a real daemon."""

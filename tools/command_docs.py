@@ -12,7 +12,8 @@ import click
 
 from generated import bring_up_to_date
 from recipe_fields import MEANINGS
-from sparkwell.app.config import Settings
+from sparkwell.app.editing.flags import EDITABLE
+from sparkwell.app.settings.config import Settings
 from sparkwell.catalog import Recipe
 from sparkwell.cli.main import cli
 from sparkwell.engines.vllm.flags import FLAGS, OWNED
@@ -37,7 +38,7 @@ COMMANDS = """\
 What every command prints with `--help`. Options before the command (`--config`, `--recipes`,
 `--system`) hold for all of them.
 
-Exit codes: 0 done; 1 `preflight` found something that speaks against the start; 2 refused, with the
+Exit codes: 0 done; 1 `preflight` or `doctor` found an error; 2 refused, with the
 reason on stderr; 130 interrupted. `--json` prints one JSON
 document on stdout and nothing else there; with it, an error is a JSON document on stderr.
 
@@ -83,6 +84,23 @@ serves, and keeps what is there.
 
 {settings}
 
+## Changed from the dashboard
+
+The recipe page of the dashboard changes `models.NAME` in this file, and nothing else of it: the
+profile, the limits `idle_s`, `pinned`, `priority` and `back_end`, and these flags:
+
+{editable}
+
+A flag is there when its type is checked and it names neither code nor files nor a place in the
+network. Image, mounts, driver, the environment and all other flags stay as the file has them. An
+empty field takes the key out, and the recipe or the profile chooses again. Comments and order stay;
+a comment in the line of a key that is taken out goes with it. A file that was changed since the
+page was opened is not written over, nor is one that does not load. A value that stands in the file
+by a YAML anchor is not changed; the page then says to do that by hand. The daemon goes by the new
+values from the next start on: a model that runs keeps what it has until `sparkwell restart NAME`.
+Changes by hand to other models are taken over by the same save, other sections when the daemon
+begins.
+
 ## Flags of vLLM
 
 `models.NAME.flags`, a recipe's `serve.flags` and `sparkwell up MODEL --set FLAG=VALUE` take vLLM's
@@ -106,9 +124,11 @@ def settings_page() -> str:
         if "properties" not in schema
     )
     flags = ((f"`{flag.name}`", flag.expected, flag.purpose) for flag in FLAGS.values())
+    editable = ((", ".join(f"`{name}`" for name in names), why) for why, names in EDITABLE.items())
     return SETTINGS.format(
         note=NOTE,
         settings=table(("setting", "takes", "default", "meaning"), settings),
+        editable=table(("flags", "why they may be changed"), editable),
         flags=table(("flag", "takes", "meaning"), flags),
         owned=table(("flag", "why"), ((f"`{name}`", why) for name, why in OWNED.items())),
     )

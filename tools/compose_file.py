@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 from generated import ROOT, bring_up_to_date
-from sparkwell.app.composing import Composing
-from sparkwell.app.composing_wish import ComposeWish
-from sparkwell.app.config import Settings
+from sparkwell.app.composing.making import Composing
+from sparkwell.app.composing.wish import ComposeWish
 from sparkwell.app.paths import Paths
 from sparkwell.app.service import ModelService
+from sparkwell.app.settings.config import Settings
 from sparkwell.catalog import load_catalog
 
 ENVIRONMENT = """\

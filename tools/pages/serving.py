@@ -8,11 +8,11 @@ from pathlib import Path
 from pages.data import words
 from pages.figures import CPU, Json, Model
 from pages.markdown import NONE, UNKNOWN, bullets, code, section, table, text, value
-from sparkwell.app.composing import Composing
-from sparkwell.app.composing_wish import ComposeWish
-from sparkwell.app.config import Settings
+from sparkwell.app.composing.making import Composing
+from sparkwell.app.composing.wish import ComposeWish
 from sparkwell.app.paths import Paths
 from sparkwell.app.service import ModelService
+from sparkwell.app.settings.config import Settings
 from sparkwell.catalog import load_catalog
 from sparkwell.engines.compose import to_yaml
 from sparkwell.engines.vllm.image_rules import choose_image

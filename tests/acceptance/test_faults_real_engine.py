@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.acceptance.conftest import Home, wait_for
+from tests.acceptance.precedence import precedence, take_precedence
 from tests.acceptance.switching_clients import Asking, ask
 from tests.acceptance.switching_home import (
     admin,
@@ -35,8 +36,14 @@ LONG = 1900
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     place = real_home(tmp_path_factory.mktemp("home"))
     taking_turns(place)
-    yield place
+    with precedence():
+        yield place
     place.clean_up()
+
+
+def serve_first(home: Home) -> None:
+    """A daemon that runs before the engines, which spin."""
+    take_precedence(serve(home).pid)
 
 
 def answered(home: Home, model: str) -> Asking:
@@ -50,13 +57,13 @@ def instance(home: Home, model: str) -> str:
 
 
 def test_the_daemon_killed_while_an_engine_loads_for_a_request(home: Home) -> None:
-    serve(home)
+    serve_first(home)
     asking = ask(home, QWEN)
     wait_for(lambda: has_core(home, QWEN), START_S)
     before = instance(home, QWEN)
     kill_daemon(home)
     assert asking.done(10).error is not None
-    serve(home)
+    serve_first(home)
     until_state(home, QWEN, "ready", START_S)
     assert instance(home, QWEN) == before
     answered(home, QWEN)
@@ -89,7 +96,7 @@ def test_the_daemon_killed_while_a_model_drains(home: Home) -> None:
     kill_daemon(home)
     for each in (stream, waiting):
         assert not each.done(10).whole
-    serve(home)
+    serve_first(home)
     until_state(home, QWEN, "ready")
     assert instance(home, QWEN) == before
     assert alive(processes) == processes
@@ -118,7 +125,7 @@ def test_the_daemon_killed_while_it_stops_an_engine(home: Home) -> None:
     until_state(home, QWEN, "stopping")
     kill_daemon(home)
     assert waiting.done(10).error is not None
-    serve(home)
+    serve_first(home)
     until_state(home, QWEN, "ready", START_S)
     assert state(home, LLAMA) is None
     assert alive(processes) == []

@@ -68,7 +68,7 @@ def test_a_port_that_another_process_holds(home: Home) -> None:
     assert f"(process {process.pid})" in found["title"]
     assert found["remedies"][0]["command"] == f"kill {process.pid}"
     assert "✗ Port" in text
-    assert "1 thing would make the start fail." in text
+    assert "1 thing would make the start fail" in text
 
 
 def test_the_port_of_our_own_daemon_is_in_nobodys_way(home: Home) -> None:

@@ -15,8 +15,18 @@ class Database(Protocol):
         """All rows of one query."""
         ...
 
-    def write(self, work: Callable[[sqlite3.Connection], T], *, durable: bool = False) -> T:
-        """Do ``work`` as one transaction; ``durable`` also waits until the disk has it."""
+    def write(
+        self,
+        work: Callable[[sqlite3.Connection], T],
+        *,
+        durable: bool = False,
+        proven: bool = False,
+    ) -> T:
+        """Do ``work`` as one transaction; ``durable`` also waits until the disk has it.
+
+        ``proven`` also looks whether another process would find it there: for what a person is
+        told to rely on. Where it would not, ``work`` is done once more, in another file.
+        """
         ...
 
 
@@ -30,7 +40,13 @@ class Plain:
         """All rows of one query."""
         return self._connection.execute(sql, values).fetchall()
 
-    def write(self, work: Callable[[sqlite3.Connection], T], *, durable: bool = False) -> T:
+    def write(
+        self,
+        work: Callable[[sqlite3.Connection], T],
+        *,
+        durable: bool = False,
+        proven: bool = False,  # noqa: ARG002 - of a connection nobody knows the file
+    ) -> T:
         """Do ``work`` as one transaction."""
         return transact(self._connection, work, durable=durable)
 

@@ -47,7 +47,7 @@ def connected(file: Path, *, check: bool = False) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = NORMAL")
         refuse_newer(connection, file)
         if check:
-            _check(connection)
+            check_pages(connection)
         migrate(connection)
     except BaseException:
         connection.close()
@@ -66,7 +66,8 @@ def refuse_newer(connection: sqlite3.Connection, file: Path) -> None:
         )
 
 
-def _check(connection: sqlite3.Connection) -> None:
+def check_pages(connection: sqlite3.Connection) -> None:
+    """Look at every page. Raises BrokenError, or sqlite3.Error where not even that is possible."""
     (said,) = connection.execute("PRAGMA quick_check (1)").fetchone()
     if said != "ok":
         raise BrokenError(str(said))

@@ -5,23 +5,27 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sparkwell.store.database import connected_for_reading, refuse_newer
+from sparkwell.store.database import check_pages, connected_for_reading, refuse_newer
 from sparkwell.store.schema import migrate
 
 PARTS = ("-wal", "-shm")
 
 
-def put_aside(file: Path, at: float) -> Path:
+def put_aside(file: Path, at: float, *, paired: bool = True) -> Path | None:
     """Rename a broken file, and what belongs to it, so that SQLite can still open it there.
 
-    ``at`` is Unix time in seconds. Raises OSError.
+    ``at`` is Unix time in seconds. None where there is no file any more. Without ``paired`` the
+    log belongs to another file, and gets a name under which SQLite takes it for nobody's. Raises
+    OSError.
     """
     moment = datetime.fromtimestamp(at, UTC).strftime("%Y%m%dT%H%M%SZ")
     kept = _unused(file.with_name(f"{file.name}.broken-{moment}"))
     for part in PARTS:  # first: beside a new file they would be taken for its own
         beside = file.with_name(file.name + part)
         if beside.exists():
-            beside.rename(kept.with_name(kept.name + part))
+            beside.rename(kept.with_name(kept.name + ("" if paired else ".apart") + part))
+    if not file.exists():
+        return None
     file.rename(kept)
     return kept
 
@@ -57,6 +61,23 @@ def in_memory(source: sqlite3.Connection | None = None) -> sqlite3.Connection:
     except BaseException:
         memory.close()
         raise
+    return memory
+
+
+def saved(source: sqlite3.Connection) -> sqlite3.Connection | None:
+    """A copy in memory of a file that is broken or gone, as it is open; None where none is whole.
+
+    What was deleted is still there for who has it open.
+    """
+    try:
+        memory = in_memory(source)
+    except sqlite3.Error:
+        return None
+    try:
+        check_pages(memory)
+    except sqlite3.Error:
+        memory.close()
+        return None
     return memory
 
 

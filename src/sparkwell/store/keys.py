@@ -33,9 +33,10 @@ class Keys:
         return int(self._db.rows("SELECT count(*) FROM keys")[0][0])
 
     def replace(self, keys: Iterable[Key]) -> None:
-        """Have these keys and no others; waits for the disk.
+        """Have these keys and no others; waits for the disk, and sees that it has them.
 
-        A power cut must not bring back a key that was revoked.
+        A power cut must not bring back a key that was revoked, nor may a key be lost whose secret
+        was shown.
         """
         rows = [_row(key) for key in keys]
 
@@ -43,7 +44,7 @@ class Keys:
             db.execute("DELETE FROM keys")
             db.executemany(_ADD, rows)
 
-        self._db.write(work, durable=True)
+        self._db.write(work, durable=True, proven=True)
 
 
 def _row(key: Key) -> tuple[object, ...]:

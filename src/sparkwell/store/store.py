@@ -4,6 +4,7 @@
       ▲                                                            │
       └──── tried again every 10 s: the copy is written back ──────┘
     FILE ──── broken ────► put aside as sparkwell.db.broken-TIME, a new FILE
+    FILE ──── deleted, or another one in its place ────► a new FILE with all that it has
 
 All accesses of all tables pass ``_kept``: that is the one place where such errors are caught.
 """
@@ -20,13 +21,15 @@ from typing import TypeVar
 from sparkwell.core.errors import EnvironmentFault
 from sparkwell.store.access import Row, transact
 from sparkwell.store.breakers import Breakers
-from sparkwell.store.database import connected, unusable
+from sparkwell.store.database import BrokenError, connected, unusable
 from sparkwell.store.events import Events
 from sparkwell.store.faults import Fault, fault_of, remedy
 from sparkwell.store.history import History
+from sparkwell.store.in_place import InPlace
 from sparkwell.store.intents import Intents
-from sparkwell.store.keeping import copy, in_memory, put_aside, read_into_memory
+from sparkwell.store.keeping import copy, in_memory, put_aside, read_into_memory, saved
 from sparkwell.store.keys import Keys
+from sparkwell.store.renewal import renewal
 from sparkwell.store.residents import Residents
 from sparkwell.store.restarts import Restarts
 from sparkwell.store.runs import Runs
@@ -42,7 +45,7 @@ RETRY_S = 10.0
 class Notice:
     """Something about the store that people should know; ``kind`` is that of an event.
 
-    ``store.renewed``: the file was broken; it was kept aside and a new one begun.
+    ``store.renewed``: the file was broken or gone; a new one begun, and a broken one kept aside.
     ``store.degraded``: it cannot be used now; what happens is remembered in memory.
     ``store.restored``: it can be again, and has all that was in memory.
     """
@@ -76,6 +79,8 @@ class Store:
         self._unheard: list[Notice] = []
         self._retry_at: float | None = None
         self._fault: Fault | None = None
+        self._place: InPlace | None = None
+        self._renewals = 0
         self._db = self._opened()
         self.history = History(self)
         self.starts = Starts(self)
@@ -95,6 +100,11 @@ class Store:
         """Why the store is in memory alone; None when the file is in use."""
         return self._fault
 
+    @property
+    def renewals(self) -> int:
+        """How often a new file has been begun: what it has is less than was written, perhaps."""
+        return self._renewals
+
     def tell(self, hear: Callable[[Notice], None]) -> None:
         """Have ``hear`` called for what happened since the opening began, and from now on."""
         self._hear = hear
@@ -110,6 +120,15 @@ class Store:
             self._pass_on()
         return self._fault is None
 
+    def look(self) -> None:
+        """See that the file is still there and whole, at a glance; begin a new one if it is not.
+
+        To be called now and then: SQLite writes into a deleted file without a word.
+        """
+        if self._place and (said := self._place.trouble()):
+            self._db = self._replaced(self._db, Fault.BROKEN, BrokenError(said))
+            self._pass_on()
+
     def close(self) -> None:
         """Write what is only in memory if that is possible now, and let go of the file."""
         if self._retry_at is not None:
@@ -117,6 +136,7 @@ class Store:
         if self._fault:
             logger.warning("What happened since %s could not be written is lost.", self._file)
         self._db.close()
+        self._leave_file()
 
     # ── for the tables ──────────────────────────────────────────────────────────────────────
 
@@ -124,64 +144,117 @@ class Store:
         """All rows of one query, from the file or from memory."""
         return self._kept(lambda db: db.execute(sql, values).fetchall())
 
-    def write(self, work: Callable[[sqlite3.Connection], T], *, durable: bool = False) -> T:
+    def write(
+        self,
+        work: Callable[[sqlite3.Connection], T],
+        *,
+        durable: bool = False,
+        proven: bool = False,
+    ) -> T:
         """Do ``work`` as one transaction, in the file or in memory."""
-        return self._kept(lambda db: transact(db, work, durable=durable))
+
+        def do(db: sqlite3.Connection) -> T:
+            done = transact(db, work, durable=durable)
+            if proven and self._place:
+                self._place.prove()
+            return done
+
+        return self._kept(do)
 
     def _kept(self, do: Callable[[sqlite3.Connection], T]) -> T:
-        """Do it; where the file fails, do it again in what takes its place."""
+        """Do it; where the file fails, do it again in what takes its place.
+
+        That is a new file at most once, and then memory.
+        """
         self.try_again()
-        try:
-            return do(self._db)
-        except sqlite3.Error as error:
-            fault = fault_of(error)
-            if fault is None or self._fault:  # a mistake of ours, or one in memory
-                raise
-            self._db = self._replaced(self._db, fault, error)
-        done = do(self._db)
-        self._pass_on()
-        return done
+        renew = True
+        while True:
+            try:
+                done = do(self._db)
+            except sqlite3.Error as error:
+                fault = fault_of(error)
+                if fault is None or self._fault:  # a mistake of ours, or one in memory
+                    raise
+                self._db = self._replaced(self._db, fault, error, renew=renew)
+                renew = False
+            else:
+                self._pass_on()
+                return done
 
     # ── opening, and what takes the file's place ────────────────────────────────────────────
 
     def _opened(self) -> sqlite3.Connection:
         try:
-            return connected(self._file, check=True)
+            return self._in_use(connected(self._file, check=True))
         except sqlite3.Error as error:
             fault = fault_of(error)
             if fault is None:
                 raise unusable(self._file, error) from None
             return self._replaced(None, fault, error)
 
+    def _in_use(self, file: sqlite3.Connection) -> sqlite3.Connection:
+        """The same, watched from now on."""
+        self._place = InPlace(self._file)
+        return file
+
+    def _leave_file(self) -> None:
+        """Nothing at the path is ours any more. After its connection is closed."""
+        if self._place:
+            self._place.close()
+            self._place = None
+
     def _replaced(
-        self, failed: sqlite3.Connection | None, fault: Fault, error: sqlite3.Error
+        self,
+        failed: sqlite3.Connection | None,
+        fault: Fault,
+        error: sqlite3.Error,
+        *,
+        renew: bool = True,
     ) -> sqlite3.Connection:
         """What to go on with, instead of a file (open as ``failed``) that cannot be used."""
+        place, self._place = self._place, None
         try:
-            if fault is Fault.BROKEN:
-                return self._renewed(error)
+            if fault is Fault.BROKEN and renew:
+                return self._renewed(failed, place, error)
             return self._degraded(failed, fault, error)
         finally:
-            if failed:
-                with suppress(sqlite3.Error):
-                    failed.close()
+            _let_go(failed)
+            if place:
+                place.close()
 
-    def _renewed(self, error: sqlite3.Error) -> sqlite3.Connection:
-        """A new file; the broken one is kept aside. In memory where not even that is possible."""
+    def _renewed(
+        self, failed: sqlite3.Connection | None, place: InPlace | None, error: sqlite3.Error
+    ) -> sqlite3.Connection:
+        """A new file, with all that is still whole; what is at the path is kept aside.
+
+        In memory where not even that is possible.
+        """
+        whole = saved(failed) if failed else None
         try:
-            kept = put_aside(self._file, self._now())
+            kept = put_aside(self._file, self._now(), paired=place is None or place.stands)
         except OSError:
             return self._degraded(None, Fault.BROKEN, error)
-        self._say(
-            "store.renewed",
-            f"The store was broken ({error}); it is kept as {kept}, and a new one has begun",
-            "Past events, durations of starts and what was ready before are not known any more. "
-            f"What can be saved of them, `sqlite3 {kept} .recover` prints.",
-        )
+        _let_go(failed)  # now: as it closes it may delete the log at its path, the new one's
+        self._renewals += 1
+        self._say("store.renewed", *renewal(str(error), kept, whole=whole is not None))
         try:
-            return connected(self._file)
+            return self._begun(whole)
         except sqlite3.Error as again:
-            return self._degraded(None, fault_of(again) or Fault.UNREACHABLE, again)
+            return self._degraded(whole, fault_of(again) or Fault.UNREACHABLE, again)
+        finally:
+            if whole:
+                whole.close()
+
+    def _begun(self, whole: sqlite3.Connection | None) -> sqlite3.Connection:
+        """A new file with all that ``whole`` has. Raises sqlite3.Error."""
+        file = connected(self._file)
+        try:
+            if whole:
+                copy(whole, file)
+        except sqlite3.Error:
+            file.close()
+            raise
+        return self._in_use(file)
 
     def _degraded(
         self, failed: sqlite3.Connection | None, fault: Fault, error: sqlite3.Error
@@ -220,7 +293,7 @@ class Store:
             file.close()
             return
         with closing(self._db):
-            self._db, self._fault, self._retry_at = file, None, None
+            self._db, self._fault, self._retry_at = self._in_use(file), None, None
         self._say("store.restored", f"The store {self._file} can be written again; nothing is lost")
 
     def _say(self, kind: str, message: str, hint: str | None = None) -> None:
@@ -232,3 +305,9 @@ class Store:
         """Not sooner than all is in order again: who hears of it may write that down here."""
         while self._hear and self._unheard:
             self._hear(self._unheard.pop(0))
+
+
+def _let_go(failed: sqlite3.Connection | None) -> None:
+    if failed:
+        with suppress(sqlite3.Error):
+            failed.close()

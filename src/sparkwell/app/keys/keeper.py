@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sparkwell.app.keys.errors import keys_broken
+from sparkwell.app.keys.errors import KeysBrokenError, keys_broken
 from sparkwell.app.keys.figures import figures_of
 from sparkwell.app.keys.finding import living
 from sparkwell.app.keys.marker import Marker
@@ -70,6 +70,7 @@ class KeyKeeper:
         self.turnstile = LimitingTurnstile(self.tally, clock)
         self._owed: list[UsageRow] = []
         self._keys: tuple[Key, ...] = ()
+        self._renewals = store.renewals
         self._load()
 
     # ── what there is ───────────────────────────────────────────────────────────────────────
@@ -79,13 +80,20 @@ class KeyKeeper:
         """Whether there has never been a key, there are or were some, or they are lost."""
         return self.book.standing
 
+    @property
+    def lost(self) -> KeysBrokenError | None:
+        """Why nobody is served, where the keys are lost; None where they are not."""
+        if self.standing != "broken":
+            return None
+        return keys_broken(self._store_file, self._marker.file)
+
     def all(self) -> tuple[Key, ...]:
         """All keys, oldest first, revoked and expired ones too.
 
         Raises KeysBrokenError.
         """
-        if self.standing == "broken":
-            raise keys_broken(self._store_file, self._marker.file)
+        if lost := self.lost:
+            raise lost
         return self._keys
 
     def usage(self, query: UsageQuery) -> list[UsageRow]:
@@ -224,8 +232,8 @@ class KeyKeeper:
         self._use()
         if unreadable:
             self.book.use((), "broken")
-        if self.standing == "broken":
-            self._tell("key.lost", str(keys_broken(self._store_file, self._marker.file)))
+        if lost := self.lost:
+            self._tell("key.lost", str(lost))
 
     def _use(self) -> None:
         """Tell the gateway."""
@@ -248,6 +256,7 @@ class KeyKeeper:
 
     def _write(self, keys: Sequence[Key]) -> None:
         self._store.keys.replace(keys)
+        self._renewals = self._store.renewals
 
     def _must_be_kept(self, problem: str) -> None:
         """Raise EnvironmentFault while the store is in memory alone."""
@@ -259,7 +268,11 @@ class KeyKeeper:
 
     def _mend(self) -> None:
         """The store began anew while the daemon runs, which still has the keys: write them."""
-        if self._keys and self._store.keys.count() < len(self._keys):
+        self._store.look()
+        if not self._keys:
+            return
+        fewer = self._store.keys.count() < len(self._keys)
+        if fewer or self._store.renewals != self._renewals:
             self._write(self._keys)
 
 

@@ -1,12 +1,14 @@
 """The owner of the keys: what it promises is on the disk, and what is lost closes the door."""
 
 import asyncio
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from tests.unit.store.spoiling import HARMS, delete
 
 from sparkwell.app.keys import keeper as keeper_module
 from sparkwell.app.keys.errors import KeysBrokenError, UnknownKeyError
@@ -372,6 +374,66 @@ def test_a_store_that_begins_anew_under_a_daemon_gets_the_keys_again(case: Case)
         keeper.flush()
     with case.open() as keeper:
         assert (keeper.standing, keeper.book.of(bob.secret)) == ("some", bob.key)
+
+
+def found_after_a_kill(case: Case, folder: Path) -> KeyKeeper:
+    """The keys as the next daemon would find them if this one were killed now."""
+    folder.mkdir()
+    for each in case.file.parent.glob("*"):
+        if each.name in (case.file.name, f"{case.file.name}-wal", case.marker.name):
+            shutil.copy(each, folder)
+    after = Case(folder)
+    with after.open() as keeper:
+        return keeper
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_secret_is_not_shown_before_the_file_at_the_path_has_the_key(
+    case: Case, tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    bob = with_bob(case)
+    with case.open() as keeper:
+        harm(case.file)
+        eve = keeper.add(KeyWish("eve"))
+        after = found_after_a_kill(case, tmp_path / "after")
+        assert (after.standing, sorted(names(after))) == ("some", ["bob", "eve"])
+        assert after.book.of(eve.secret) == eve.key
+        assert case.told[-1] == "key.added"
+    with case.open() as keeper:
+        assert keeper.book.of(bob.secret) == bob.key
+        assert sorted(names(keeper)) == ["bob", "eve"]
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_file_that_is_spoilt_gets_the_keys_within_seconds(
+    case: Case, tmp_path: Path, harm: Callable[[Path], None]
+) -> None:
+    bob = with_bob(case)
+    with case.open() as keeper:
+        harm(case.file)
+        keeper.flush()  # as every 2 s
+        after = found_after_a_kill(case, tmp_path / "after")
+        assert after.book.of(bob.secret) == bob.key
+
+
+def test_a_key_that_no_file_keeps_is_not_made(
+    case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bob = with_bob(case)
+    with case.open() as keeper:
+        delete(case.file)
+        monkeypatch.setattr("sparkwell.store.store.connected", no_file)
+        with pytest.raises(EnvironmentFault, match="cannot be written down"):
+            keeper.add(KeyWish("eve"))
+        assert (keeper.standing, names(keeper)) == ("some", ["bob"])
+        assert keeper.book.of(bob.secret)
+        assert found_after_a_kill(case, tmp_path / "after").standing == "broken"
+
+
+def no_file(*_words: object, **_more: object) -> sqlite3.Connection:
+    error = sqlite3.OperationalError("unable to open database file")
+    error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+    raise error
 
 
 # ── what is used ────────────────────────────────────────────────────────────────────────────

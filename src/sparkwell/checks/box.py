@@ -9,6 +9,7 @@ from sparkwell.checks.box_about import (
     GUARD_CANNOT_END,
     GUARD_MISSING,
     GUARD_UNPROTECTED,
+    KEYS_LOST,
     OPEN_TO_ALL,
     UNDER_FLOOR,
 )
@@ -37,7 +38,8 @@ class BoxState:
     ``protected`` whether the kernel spares it when memory runs out. ``cannot_end`` are models that
     it could not end, with the reasons. ``floor_bytes`` is what has to stay available.
     ``restarts`` are those of the last hour, by model. ``open_to_all`` is the address where
-    everybody is served without a key, None where keys are asked for.
+    everybody is served without a key, None where keys are asked for. ``keys_lost`` says in a
+    sentence that there have been keys and where they should be, None where none are missing.
     """
 
     failed: tuple[FailedModel, ...] = ()
@@ -49,6 +51,7 @@ class BoxState:
     floor_bytes: int | None = None
     restarts: tuple[tuple[str, int], ...] = ()
     open_to_all: str | None = None
+    keys_lost: str | None = None
 
 
 def look_at(box: BoxState) -> tuple[Finding, ...]:
@@ -132,5 +135,7 @@ def _restarts(box: BoxState) -> Iterator[Finding]:
 
 
 def _door(box: BoxState) -> Iterator[Finding]:
+    if box.keys_lost is not None:
+        yield KEYS_LOST.finding(box.keys_lost)
     if box.open_to_all is not None:
         yield OPEN_TO_ALL.finding(f"gateway.auth: none on {box.open_to_all}")

@@ -54,6 +54,27 @@ OPEN_TO_ALL = About(
     ),
     reference="Sparkwell's own: docs/network.md",
 )
+KEYS_LOST = About(
+    id="keys-lost",
+    title="The keys are lost",
+    severity=Severity.ERROR,
+    symptoms=(
+        "Every request is answered with 503 `keys_unreadable`.",
+        "`sparkwell keys list` says that the keys are lost, and each start of the daemon does.",
+    ),
+    cause="There have been keys, and the store has none or cannot be read: it is missing, broken, "
+    "or was kept aside and begun anew. Until that is settled nobody is let in, unless "
+    "gateway.auth is none.",
+    remedies=(
+        Remedy(
+            "Where you have a copy of the store: end the daemon, put the copy back as sparkwell.db "
+            "in the state folder, and start it again. A broken file is kept beside it as "
+            "sparkwell.db.broken-TIME."
+        ),
+        Remedy("Or forget all keys, and make new ones.", "sparkwell keys reset --yes"),
+    ),
+    reference="Sparkwell's own: docs/keys.md",
+)
 # Its id and what is known of it are those of diagnosis/memory/host_about.py.
 UNDER_FLOOR = "host-memory-low"
 FREE_SOME = (
@@ -66,5 +87,6 @@ ASKED = (
     (GUARD_UNPROTECTED, "Is the memory guard spared when memory runs out?"),
     (GUARD_CANNOT_END, "Can the memory guard end every engine?"),
     (OPEN_TO_ALL, "Is a key asked for?"),
+    (KEYS_LOST, "Does the store have the keys that there have been?"),
 )
 """Each with the question that its part of ``box.look_at`` answers."""

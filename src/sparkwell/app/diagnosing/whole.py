@@ -16,6 +16,7 @@ from sparkwell.app.diagnosing.secrets import clean_runs, clean_serving
 from sparkwell.app.drivers import Drivers, make_drivers
 from sparkwell.app.fetching import Fetching
 from sparkwell.app.guard.guarded import is_wanted, limits_of
+from sparkwell.app.keys.reading import lost_keys
 from sparkwell.app.preflight.report import Asked, of_this_daemon, with_plan
 from sparkwell.app.preflight.scope import daemon_pid, find_way, scope_of
 from sparkwell.app.service import ModelService
@@ -55,7 +56,7 @@ async def examine(
         snapshot,
         runs=found.runs,
         serving=_explained(found.serving, _on_gpu(found.logs, found.runs)),
-        box=found.box or _box(models, snapshot),
+        box=found.box or _box(models, snapshot, found.keys_lost),
         logs=found.logs,
         gaps=(*snapshot.gaps, *found.gaps),
     )
@@ -63,13 +64,14 @@ async def examine(
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What is known of runs. ``box`` is None where no daemon told."""
+    """What is known of runs. ``box`` is None where no daemon told; then ``keys_lost`` counts."""
 
     runs: tuple[Run, ...] = ()
     serving: tuple[Serving, ...] = ()
     box: BoxState | None = None
     logs: tuple[LogDigest, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    keys_lost: str | None = None
 
 
 @dataclass(slots=True)
@@ -87,6 +89,7 @@ class _Look:
             told, known = await asyncio.gather(self._daemon(), self._remembered())
             live = await self._live(drivers)
             ended = await self._ended(drivers)
+            lost = await self._keys_lost() if told is None else None
             if told is None:
                 told = DaemonParts(resting_runs(live, ended, known, models.catalog))
             specs: dict[str, LaunchSpec] = {spec.instance: spec for spec, _ in ended}
@@ -96,7 +99,7 @@ class _Look:
         finally:
             await drivers.ollama.close()
         runs, serving = clean_runs(told.runs), clean_serving(told.serving)
-        return _Found(runs, serving, told.box, logs, (*self.gaps, *gaps))
+        return _Found(runs, serving, told.box, logs, (*self.gaps, *gaps), lost)
 
     async def _daemon(self) -> DaemonParts | None:
         if daemon_pid(self.models.paths) is None:
@@ -114,6 +117,15 @@ class _Look:
         except (sqlite3.Error, TimeoutError) as error:
             self.gaps.append(Gap("store", str(error) or "no answer"))
             return Remembered()
+
+    async def _keys_lost(self) -> str | None:
+        paths = self.models.paths
+        try:
+            lost = await in_background(lambda: lost_keys(paths), STORE_LIMIT_S)
+        except TimeoutError as error:
+            self.gaps.append(Gap("keys", str(error) or "no answer"))
+            return None
+        return lost.message if lost else None
 
     async def _live(self, drivers: Drivers) -> list[Running]:
         try:
@@ -184,10 +196,11 @@ def _on_gpu(logs: Iterable[LogDigest], runs: Iterable[Run]) -> list[LogDigest]:
     return [log for log in logs if log.instance not in elsewhere]
 
 
-def _box(models: ModelService, snapshot: Snapshot) -> BoxState | None:
+def _box(models: ModelService, snapshot: Snapshot, keys_lost: str | None) -> BoxState | None:
     """The memory against its floor, where no daemon tells; nobody guards it then."""
+    bare = BoxState(keys_lost=keys_lost)
     machine, system = snapshot.machine, snapshot.system
     if machine is None or system is None or not is_wanted(models.settings.guard, machine):
-        return None
+        return bare if keys_lost else None
     floor = limits_of(models.settings.guard, machine).soft_floor_bytes
-    return BoxState(available_bytes=system.memory.available_bytes, floor_bytes=floor)
+    return replace(bare, available_bytes=system.memory.available_bytes, floor_bytes=floor)

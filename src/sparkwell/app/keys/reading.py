@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from sparkwell.admin.keys import UsageWanted
 from sparkwell.app.keys.documents import Json, keys_document, usage_document
-from sparkwell.app.keys.errors import keys_broken
+from sparkwell.app.keys.errors import KeysBrokenError, keys_broken
 from sparkwell.app.keys.marker import Marker
 from sparkwell.app.keys.service import query_of
 from sparkwell.app.paths import Paths
@@ -59,6 +59,17 @@ class FileKeys:
                 f"The store {file} cannot be read: {error}.",
                 hint="The next start of a daemon keeps a broken file aside and begins a new one.",
             ) from None
+
+
+def lost_keys(paths: Paths) -> KeysBrokenError | None:
+    """Why a daemon that started now would serve nobody; None where no keys are missing."""
+    try:
+        standing = FileKeys(paths, str).keys()["standing"]
+    except KeysBrokenError as error:
+        return error
+    except EnvironmentFault:
+        return None  # there may never have been keys
+    return keys_broken(paths.store, paths.keys_marker) if standing == "broken" else None
 
 
 def _all_of(keys: Keys, _log: UsageLog) -> tuple[Key, ...]:

@@ -117,6 +117,20 @@ async def test_a_store_that_is_broken_is_a_gap(paths: Paths) -> None:
     assert [each.part for each in found.gaps] == ["store"]
 
 
+@pytest.mark.parametrize("store", [None, b"no database, and longer than a header has to be" * 9])
+async def test_keys_that_are_lost_are_found_without_a_daemon(
+    paths: Paths, store: bytes | None
+) -> None:
+    if store:
+        paths.store.write_bytes(store)
+    found = await examine(service(paths))
+    assert "keys-lost" not in [each.id for each in judge(found)]
+    paths.keys_marker.touch()
+    found = await examine(service(paths))
+    (lost,) = [each for each in judge(found) if each.id == "keys-lost"]
+    assert str(paths.keys_marker) in lost.evidence[0]
+
+
 async def test_with_a_model_its_start_is_looked_at(paths: Paths) -> None:
     found = await examine(service(paths), model="demo-qwen3")
     assert found.request

@@ -139,10 +139,14 @@ def test_an_engine_that_dies_in_the_middle(home: Home, script: Callable[..., Non
     assert (home.root / "starts").stat().st_size == 1, "the second engine was another one"
 
 
-def test_a_key_and_a_certificate(home: Home) -> None:
-    certificate, key = make_certificate(home.root, "box")
-    home.configure({"gateway": {"tls": {"certificate": str(certificate), "key": str(key)}}})
-    home.serve()
+@pytest.mark.parametrize("given", ["in the settings", "on the command line"])
+def test_a_key_and_a_certificate(home: Home, given: str) -> None:
+    certificate, key = map(str, make_certificate(home.root, "box"))
+    if given == "in the settings":
+        home.configure({"gateway": {"tls": {"certificate": certificate, "key": key}}})
+        home.serve()
+    else:
+        home.serve("--tls-certificate", certificate, "--tls-key", key)
     home.ok("up", MODEL)
     secret = home.ok("keys", "add", "batches", "--rpm", "600").strip()
     file, out = written(home, [request(n) for n in range(5)])

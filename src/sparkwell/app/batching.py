@@ -10,7 +10,6 @@ import aiohttp
 from sparkwell.app.own_plans import as_started
 from sparkwell.app.planning import Wish
 from sparkwell.app.service import ModelService
-from sparkwell.app.settings.config import GatewaySettings
 from sparkwell.batch.asking import Asker
 from sparkwell.batch.ledger import opened
 from sparkwell.batch.lines import Line
@@ -80,15 +79,3 @@ def room_of(models: ModelService, name: str) -> Room | None:
     except SparkwellError:
         return None
     return Room(plan.settings.max_num_seqs, plan.memory.kv_tokens)
-
-
-def trust_in(gateway: GatewaySettings) -> ssl.SSLContext | bool:
-    """How a client on this machine checks the gateway: by the very certificate that it serves with.
-
-    Its name is then not compared: 127.0.0.1 stands in few certificates.
-    """
-    if gateway.tls is None:
-        return True
-    context = ssl.create_default_context(cafile=str(gateway.tls.certificate))
-    context.check_hostname = False
-    return context

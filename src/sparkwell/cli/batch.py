@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sparkwell.cli.batch_text import display, document, so_far, text
-from sparkwell.cli.client import AdminClient, NoDaemonError, no_daemon_here, run
+from sparkwell.cli.client import AdminClient, Json, NoDaemonError, no_daemon_here, run
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.core.errors import SparkwellError, UsageError
 
@@ -84,24 +84,26 @@ async def _wish(
     url: str | None,
 ) -> "BatchWish":
     """The batch: of another endpoint neither plan nor certificate are known here."""
-    from sparkwell.app.batching import BatchWish, room_of, trust_in
+    from sparkwell.app.batching import BatchWish, room_of
+    from sparkwell.app.trust import trust_by
     from sparkwell.batch.lines import read_lines
 
     lines, key = read_lines(requests), context.environ.get(KEY)
     if url is not None:
         return BatchWish(requests, lines, answers, failed, url, key, concurrency=concurrency)
+    about = await _daemon(context)
     return BatchWish(
-        requests, lines, answers, failed, await _own_gateway(context), key,
-        trust_in(context.settings.gateway), concurrency,
+        requests, lines, answers, failed, str(about["gateway"]), key,
+        trust_by(about.get("certificate")), concurrency,
         lambda model: room_of(context.models, model),
     )  # fmt: skip
 
 
-async def _own_gateway(context: Context) -> str:
-    """The address of this daemon's gateway."""
+async def _daemon(context: Context) -> Json:
+    """What this machine's daemon says of itself, its gateway's address and certificate too."""
     try:
         async with AdminClient(context.paths) as client:
-            return str((await client.get("status"))["gateway"])
+            return await client.get("version")
     except NoDaemonError:
         raise await no_daemon_here(context) from None
 

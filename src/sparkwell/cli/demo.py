@@ -1,6 +1,7 @@
 """`sparkwell demo`: from nothing to a real answer."""
 
 import json
+import ssl
 from contextlib import suppress
 
 import aiohttp
@@ -15,6 +16,12 @@ from sparkwell.engines.environments import environment
 
 QUESTION = "What is the KV cache?"
 SILENCE_S = 120
+_OF_ENGINES = ("engine_unreachable", "engine_not_http", "engine_ended", "engine_no_stream")
+"""Codes of the gateway's own errors of which the engine's log says more."""
+
+
+class _RefusedError(ValueError):
+    """The gateway itself said no; its words say what helps."""
 
 
 @click.command(short_help="A real engine with a small model, installed and started in one go.")
@@ -34,44 +41,50 @@ def demo(context: Context, model: str, port: int | None) -> None:
 
 async def _demo(context: Context, model: str, port: int | None) -> None:
     await bring_up(context, Wanted((model,)), port=port)
+    from sparkwell.app.trust import trust_by
+
     async with AdminClient(context.paths) as client:
         about = await client.get("version")
         key = (await client.post("own-key", {}))["key"]
         keyless = (await client.get("keys"))["standing"] == "none"
     click.echo(f"\n  > {QUESTION}\n  ", nl=False)
-    await _ask(about["gateway"], model, key)
+    await _ask(about["gateway"], model, key, trust_by(about.get("certificate")))
     click.echo(_goodbye(about["gateway"], model, keyless=keyless))
 
 
-async def _ask(gateway: str, model: str, key: str) -> None:
+async def _ask(gateway: str, model: str, key: str, trust: ssl.SSLContext | bool = True) -> None:
     """Ask through the gateway, as any client would, and print the answer as it comes.
 
-    ``key`` is the daemon's own: where there are keys nobody is served without one.
+    ``key`` is the daemon's own: where there are keys nobody is served without one. ``trust`` is
+    how the gateway's certificate is checked.
     """
     messages = [{"role": "user", "content": QUESTION}]
     body = {"model": model, "messages": messages, "stream": True, "max_tokens": 120}
     try:
-        said = await _print_answer(f"{gateway}/v1/chat/completions", body, key)
+        said = await _print_answer(f"{gateway}/v1/chat/completions", body, key, trust)
     except TimeoutError:
-        raise _no_answer(model, f"not a word for {SILENCE_S} s") from None
+        raise _no_answer(model, f"not a word for {SILENCE_S} s", _its_log(model)) from None
     except (aiohttp.ClientError, ValueError) as error:
-        raise _no_answer(model, str(error) or type(error).__name__) from None
+        why, helps = str(error) or type(error).__name__, _what_helps(model, error)
+        raise _no_answer(model, why, helps) from None
     finally:
         click.echo()
     if not said:
-        raise _no_answer(model, "the answer has no text")
+        raise _no_answer(model, "the answer has no text", _its_log(model))
 
 
-async def _print_answer(url: str, body: Json, key: str) -> bool:
+async def _print_answer(url: str, body: Json, key: str, trust: ssl.SSLContext | bool) -> bool:
     """Print the answer as it comes; False when there was none. Raises ValueError for an error."""
     said = False
     timeout = aiohttp.ClientTimeout(total=None, sock_read=SILENCE_S)
     async with (
         aiohttp.ClientSession(timeout=timeout) as session,
-        session.post(url, json=body, headers={"Authorization": f"Bearer {key}"}) as response,
+        session.post(
+            url, json=body, headers={"Authorization": f"Bearer {key}"}, ssl=trust
+        ) as response,
     ):
         if response.status != 200:
-            raise ValueError(_message(await response.text(errors="replace"), response.status))
+            raise _refusal(await response.text(errors="replace"), response.status)
         async for line in response.content:
             text = _text_of(line)
             said = said or bool(text.strip())
@@ -79,18 +92,42 @@ async def _print_answer(url: str, body: Json, key: str) -> bool:
     return said
 
 
-def _no_answer(model: str, why: str) -> EnvironmentFault:
+def _no_answer(model: str, why: str, helps: str | None) -> EnvironmentFault:
     return EnvironmentFault(
         f"{model} runs, but did not answer: {why.rstrip('.')}.",
-        hint=f"Its log: `sparkwell logs {model}`.",
+        hint=helps,
     )
 
 
-def _message(text: str, status: int) -> str:
-    """What the body of a refusal says, or the status where it says nothing readable."""
-    with suppress(ValueError, KeyError, TypeError):
-        return str(json.loads(text)["error"]["message"])
-    return f"HTTP status {status}"
+def _its_log(model: str) -> str:
+    return f"Its log: `sparkwell logs {model}`."
+
+
+def _what_helps(model: str, error: Exception) -> str | None:
+    """What to do next; None where the error says it."""
+    if isinstance(error, _RefusedError):
+        return None
+    if isinstance(error, aiohttp.ClientSSLError):
+        return (
+            "The daemon serves with another certificate than its file has now, or with one that "
+            "is not valid. A new one is taken up within seconds; if not, the daemon's own log "
+            "says why: `sparkwell logs --daemon`, or where `sparkwell serve` runs."
+        )
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "Whether the daemon still runs, and where it listens: `sparkwell status`."
+    return _its_log(model)
+
+
+def _refusal(text: str, status: int) -> ValueError:
+    """What the body of a refusal says, or the status where it says nothing readable.
+
+    A code that is a word is the gateway's: vLLM's are numbers.
+    """
+    with suppress(ValueError, KeyError, TypeError, AttributeError):
+        said = json.loads(text)["error"]
+        own = isinstance(said.get("code"), str) and said["code"] not in _OF_ENGINES
+        return (_RefusedError if own else ValueError)(str(said["message"]))
+    return ValueError(f"HTTP status {status}")
 
 
 def _text_of(line: bytes) -> str:
@@ -107,7 +144,7 @@ def _text_of(line: bytes) -> str:
 def _text_in(event: Json) -> str:
     """The text of one event; raises ValueError for an error, which a stream tells as an event."""
     if "error" in event:
-        raise ValueError(_message(json.dumps(event), 500))
+        raise _refusal(json.dumps(event), 500)
     delta = (event.get("choices") or [{}])[0].get("delta", {})
     # With a reasoning parser, thinking comes apart from the answer, and may take all tokens.
     return delta.get("content") or delta.get("reasoning_content") or delta.get("reasoning") or ""

@@ -2,14 +2,19 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiohttp import web
+from tests.certificates import make_certificate
 
+from sparkwell.app.certificate_files import TlsFiles, load
+from sparkwell.app.trust import trust_by
 from sparkwell.cli import demo
 from sparkwell.core.errors import EnvironmentFault
 
@@ -18,16 +23,17 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def gateway(handler: Handler) -> AsyncIterator[str]:
+async def gateway(handler: Handler, tls: TlsFiles | None = None) -> AsyncIterator[str]:
     """A gateway that answers as ``handler`` does; its address."""
     application = web.Application()
     application.router.add_post("/v1/chat/completions", handler)
     runner = web.AppRunner(application)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    context = load(tls, time.time()) if tls else None
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
     await site.start()
     try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
 
@@ -50,12 +56,18 @@ def delta(**fields: str) -> dict[str, object]:
     return {"choices": [{"delta": fields}]}
 
 
-async def refusal(handler: Handler) -> str:
+async def fault(handler: Handler) -> EnvironmentFault:
     async with gateway(handler) as url:
         with pytest.raises(EnvironmentFault) as caught:
             await demo._ask(url, "demo-qwen3", KEY)
-    assert "sparkwell logs demo-qwen3" in (caught.value.hint or "")
-    return caught.value.message
+    return caught.value
+
+
+async def refusal(handler: Handler) -> str:
+    """What is said where the engine's log may say more."""
+    said = await fault(handler)
+    assert "sparkwell logs demo-qwen3" in (said.hint or "")
+    return said.message
 
 
 @pytest.mark.parametrize("field", ["content", "reasoning_content", "reasoning"])
@@ -83,6 +95,7 @@ class FakeAdmin:
     """A daemon's control API with an own key, where keys are needed or not."""
 
     standing, gateway = "some", ""
+    certificate: str | None = None
 
     def __init__(self, _paths: object) -> None:
         pass
@@ -93,8 +106,10 @@ class FakeAdmin:
     async def __aexit__(self, *_: object) -> None:
         pass
 
-    async def get(self, path: str) -> Mapping[str, str]:
-        return {"version": {"gateway": self.gateway}, "keys": {"standing": self.standing}}[path]
+    async def get(self, path: str) -> Mapping[str, Any]:
+        about = {"gateway": self.gateway, "certificate": self.certificate}
+        said: dict[str, Any] = {"version": about, "keys": {"standing": self.standing}}
+        return dict(said[path])
 
     async def post(self, path: str, body: object) -> Mapping[str, str]:
         assert (path, body) == ("own-key", {})
@@ -170,3 +185,58 @@ async def test_silence_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(demo, "SILENCE_S", 0.1)
     assert "not a word for 0.1 s" in await refusal(silent)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_where_the_gateway_refuses_its_own_words_say_what_helps(stream: bool) -> None:
+    error = {"message": "Nobody is let in. `sparkwell keys list` says why.", "code": "keys_lost"}
+
+    async def refuse(_request: web.Request) -> web.Response:
+        return web.json_response({"error": error}, status=503)
+
+    said = await fault(events({"error": error}) if stream else refuse)
+    assert said.message.endswith(
+        "did not answer: Nobody is let in. `sparkwell keys list` says why."
+    )
+    assert said.hint is None
+
+
+@pytest.mark.parametrize("code", [400, None, "engine_ended", "engine_unreachable"])
+async def test_where_the_engine_refuses_its_log_says_more(code: object) -> None:
+    error = {"message": "No.", "code": code}
+    assert await refusal(events({"error": error})) == "demo-qwen3 runs, but did not answer: No."
+
+
+async def test_its_own_daemon_is_trusted_by_the_certificate_that_it_serves_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def nothing(*_: object, **__: object) -> None:
+        pass
+
+    files = TlsFiles(*make_certificate(tmp_path, "box"))
+    monkeypatch.setattr(demo, "AdminClient", FakeAdmin)
+    monkeypatch.setattr(demo, "bring_up", nothing)
+    monkeypatch.setattr(FakeAdmin, "certificate", str(files.certificate))
+    context: Any = SimpleNamespace(paths=None)
+    async with gateway(events(delta(content="A cache."), "[DONE]"), files) as url:
+        monkeypatch.setattr(FakeAdmin, "gateway", url)
+        await demo._demo(context, "demo-qwen3", None)
+    assert "A cache." in capsys.readouterr().out
+
+
+async def test_another_certificate_is_no_matter_of_the_engine(tmp_path: Path) -> None:
+    served = TlsFiles(*make_certificate(tmp_path, "served"))
+    other, _ = make_certificate(tmp_path, "other")
+    async with gateway(events(delta(content="A cache."), "[DONE]"), served) as url:
+        with pytest.raises(EnvironmentFault) as caught:
+            await demo._ask(url, "demo-qwen3", KEY, trust_by(str(other)))
+    assert "certificate" in (caught.value.hint or "")
+    assert "logs demo-qwen3" not in (caught.value.hint or "")
+
+
+async def test_where_nobody_listens_the_daemon_is_to_be_looked_at() -> None:
+    async with gateway(events("[DONE]")) as url:
+        pass
+    with pytest.raises(EnvironmentFault) as caught:
+        await demo._ask(url, "demo-qwen3", KEY)
+    assert "sparkwell status" in (caught.value.hint or "")

@@ -10,19 +10,22 @@ class About:
     """Facts of this daemon: where its gateway listens, and whether `up` started it.
 
     ``open_to_all`` is the address where everybody is served without a key, None where keys are
-    asked for.
+    asked for. ``certificate`` is the file that it serves https with; None: http.
     """
 
     host: str
     port: int
     detached: bool
     started_at: float
-    tls: bool = False
+    certificate: str | None = None
     open_to_all: str | None = None
 
     @property
     def url(self) -> str:
         """The gateway's base URL as a client on this machine would write it."""
-        shown = _ANY.get(self.host, self.host)
-        scheme = "https" if self.tls else "http"
-        return f"{scheme}://{f'[{shown}]' if ':' in shown else shown}:{self.port}"
+        return self.url_at(_ANY.get(self.host, self.host))
+
+    def url_at(self, host: str) -> str:
+        """The same as a client would write it that asks by another address or name."""
+        scheme = "http" if self.certificate is None else "https"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{self.port}"

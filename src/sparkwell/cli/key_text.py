@@ -6,25 +6,28 @@ from typing import Any
 
 from sparkwell.cli.finding_text import plain
 from sparkwell.cli.table import table
-from sparkwell.cli.times import moment
+from sparkwell.cli.times import expiry
 
 Entry = Mapping[str, Any]
+_LONGEST = 24
+"""Characters of a name in the table, which is as wide as its longest; --json has all."""
 _USED = ("REQUESTS", "ERRORS", "PROMPT TOKENS", "OUTPUT TOKENS")
 
 
 def keys_table(keys: Iterable[Entry]) -> str:
     """One line for each key."""
-    head = ("NAME", "STATE", "MODELS", "LIMITS", "EXPIRES", "LAST USED", "SECRET", "ID")
+    when = ("EXPIRES (LOCAL)", "LAST USED (UTC)")  # a day is all that is kept of a use
+    head = ("NAME", "STATE", "MODELS", "LIMITS", *when, "SECRET", "ID")
     return table(head, map(_row, keys))
 
 
 def _row(key: Entry) -> tuple[str, ...]:
     return (
-        plain(key["name"]),
+        _shortened(plain(key["name"])),
         key["state"],
         plain(", ".join(key["models"]) or "all"),
         limits(key) or "none",
-        moment(key["expires_at"]) if key["expires_at"] is not None else "never",
+        _expiry(key) or "never",
         key["last_used"] or "never",
         f"…{key['hint']}",
         key["id"],
@@ -48,8 +51,15 @@ def limits(key: Entry) -> str:
 def described(key: Entry) -> str:
     """A key in a sentence: what it is for, and until when."""
     models = f"for {', '.join(key['models'])}" if key["models"] else "for all models"
-    until = f"until {moment(key['expires_at'])}" if key["expires_at"] is not None else ""
-    return plain(", ".join(filter(None, (models, limits(key), until))))
+    return plain(", ".join(filter(None, (models, limits(key), _expiry(key)))))
+
+
+def _expiry(key: Entry) -> str:
+    return "" if key["expires_at"] is None else expiry(key["expires_at"])
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ import click
 from sparkwell.cli.client import Json, run
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.cli.finding_text import plain
+from sparkwell.cli.key_limits import Limit
 from sparkwell.cli.key_source import all_keys, change
 from sparkwell.cli.key_text import described, keys_table
 from sparkwell.cli.times import Span, Until, moment
@@ -24,16 +25,24 @@ def keys() -> None:
 @keys.command(short_help="Make a key and print its secret, this once.")
 @click.argument("name")
 @click.option("--models", metavar="A,B", help="Only these models.  [default: all]")
-@click.option("--rpm", type=int, metavar="N", help="Requests a minute.  [default: no limit]")
 @click.option(
-    "--tpm", type=int, metavar="N", help="Tokens a minute, prompt and output.  [default: no limit]"
+    "--rpm", type=Limit("rpm"), metavar="N", help="Requests a minute.  [default: no limit]"
 )
 @click.option(
-    "--concurrency", type=int, metavar="N", help="Requests at a time.  [default: no limit]"
+    "--tpm",
+    type=Limit("tpm"),
+    metavar="N",
+    help="Tokens a minute, prompt and output.  [default: no limit]",
+)
+@click.option(
+    "--concurrency",
+    type=Limit("concurrency"),
+    metavar="N",
+    help="Requests at a time.  [default: no limit]",
 )
 @click.option(
     "--priority",
-    type=int,
+    type=Limit("priority"),
     default=0,
     show_default=True,
     metavar="N",
@@ -90,7 +99,10 @@ def add(
 @json_option
 @pass_context
 def list_(context: Context, shows_all: bool, as_json: bool) -> None:
-    """List the keys: what they are for, their limits, when they were used last (UTC)."""
+    """List the keys: what they are for, their limits, until when (local time) they are good.
+
+    Of their last use the day is known, in UTC: by such days it is counted what was used.
+    """
     found = run(all_keys(context))
     if as_json:
         click.echo(json.dumps(found))

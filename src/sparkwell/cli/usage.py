@@ -9,7 +9,7 @@ from sparkwell.cli.client import Json, run
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.cli.key_source import used
 from sparkwell.cli.key_text import usage_table
-from sparkwell.cli.times import Since
+from sparkwell.cli.times import SinceDay
 
 _DAYS = 30
 _DAY_S = 86_400.0
@@ -20,7 +20,7 @@ _DAY_S = 86_400.0
 @click.option("--model", metavar="MODEL", help="Only of one model.")
 @click.option(
     "--since",
-    type=Since(),
+    type=SinceDay(),
     metavar="TIME",
     help=f"From that day (UTC) on: 1d, 4w, 2026-05-09.  [default: {_DAYS}d]",
 )

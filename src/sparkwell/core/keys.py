@@ -36,6 +36,15 @@ class Key:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
+RANGES = {
+    "rpm": (1, 1_000_000),
+    "tpm": (1, 1_000_000_000),
+    "concurrency": (1, 100_000),
+    "priority": (-100, 100),
+}
+"""The least and the most that can be wished for."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyWish:
     """A key that is to be made; see ``Key`` for what the values mean."""
@@ -58,6 +67,8 @@ class Usage(NamedTuple):  # a tuple is made in a third of the time, and this is 
 
 NOTHING = Usage()
 """Nothing was said."""
+NO_TOKENS = Usage(0, 0)
+"""It is known that none were used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +77,8 @@ class UsageRow:
 
     ``day`` is a date of UTC, "2026-05-09". ``key_id`` is empty for requests without a key.
     ``errors`` are the requests that were answered with a status of 400 or above, or not at all.
-    ``uncounted`` are those that were answered well without saying how many tokens it took: then
-    the sums of tokens are less than what was used.
+    ``uncounted`` are those that were answered well without saying how many tokens it took, and
+    those errors where it is not known: then the sums of tokens are less than what was used.
     """
 
     day: str

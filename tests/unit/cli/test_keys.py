@@ -21,7 +21,7 @@ from sparkwell.app.lock import held
 from sparkwell.app.paths import Paths
 from sparkwell.cli.context import Context
 from sparkwell.cli.keys import keys
-from sparkwell.cli.times import Until, moment, span_s
+from sparkwell.cli.times import SinceDay, Until, moment, span_s
 from sparkwell.cli.usage import usage
 from sparkwell.core.errors import (
     ConflictError,
@@ -148,7 +148,8 @@ def test_the_table(call: Call, place: str) -> None:
     call("add", "bob", "--models", "demo-qwen3, demo-llama", "--tpm", "100000", "--priority", "-3")
     call("add", "älice", "--concurrency", "2")
     head, bob, alice = call("list").stdout.splitlines()
-    heads = ["NAME", "STATE", "MODELS", "LIMITS", "EXPIRES", "LAST USED", "SECRET", "ID"]
+    heads = ["NAME", "STATE", "MODELS", "LIMITS", "EXPIRES (LOCAL)", "LAST USED (UTC)"]
+    heads += ["SECRET", "ID"]
     assert re.split(r" {2,}", head) == heads
     assert "demo-qwen3, demo-llama  100,000 tokens/min, priority -3  never" in bob
     assert re.match(r"älice +active +all +2 at a time +never +never +….{4} +key-", alice)
@@ -245,10 +246,65 @@ def test_reset_wants_a_yes(call: Call) -> None:
     assert len(listed(call)) == 1
 
 
-@pytest.mark.parametrize("when", ["x", "30 years", "2026-13-01", "999999999999999d", "", "1e3d"])
+@pytest.mark.parametrize("when", ["x", "30 years", "2026-13-01", "", "1e3d", "-", "-x", "--3d"])
 def test_times_that_are_none(call: Call, when: str) -> None:
     done = call("add", "bob", "--expires", when)
     assert (done.exit_code, "neither a length of time" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("when", "words"),
+    [
+        ("999999999999999d", "is too far off: there are no dates after the year 9999"),
+        ("99999999d", "is too far off"),
+        ("9999-12-31", "is too far off"),
+        (f"{'9' * 400}d", "is too far off"),
+        ("-3d", "'-3d' is a negative length of time; write it without the sign, as in 2h"),
+    ],
+)
+def test_times_that_cannot_be_meant(call: Call, when: str, words: str) -> None:
+    done = call("add", "bob", "--expires", when)
+    assert (done.exit_code, words in done.stderr) == (2, True)
+    assert "neither" not in done.stderr
+
+
+def test_an_overlap_that_is_none(call: Call) -> None:
+    assert "too long a time" in call("rotate", "bob", "--overlap", f"{'9' * 400}d").stderr
+    assert "negative length of time" in call("rotate", "bob", "--overlap", "-1h").stderr
+
+
+@pytest.mark.parametrize("value", ["abc", "0", "-1", "1.5", "1000001", ""])
+def test_a_limit_that_is_none_names_its_option(call: Call, value: str) -> None:
+    done = call("add", "bob", "--rpm", value)
+    assert isinstance(done.exception, UsageError)
+    assert done.exception.message == (
+        f"--rpm is a whole number from 1 to 1,000,000, not {value!r}."
+    )
+    for option, words in (
+        ("tpm", "from 1 to 1,000,000,000"),
+        ("concurrency", "from 1 to 100,000"),
+        ("priority", "from -100 to 100"),
+    ):
+        error: Any = call("add", "bob", f"--{option}", "101.5").exception
+        assert error.message.startswith(f"--{option} is a whole number {words}, not")
+
+
+def test_the_table_shortens_a_long_name_and_json_does_not(call: Call) -> None:
+    call("add", "b" * 64)
+    call("add", "c" * 24)
+    _, long, short = call("list").stdout.splitlines()
+    assert long.startswith(f"{'b' * 23}…  active")
+    assert short.startswith(f"{'c' * 24}  active")
+    assert [each["name"] for each in listed(call)] == ["b" * 64, "c" * 24]
+
+
+def test_a_day_is_shown_as_it_was_typed(call: Call) -> None:
+    made = call("add", "bob", "--expires", "2099-11-25")
+    assert "for all models, through 2099-11-25." in made.stderr
+    assert "through 2099-11-25  never" in call("list").stdout
+    made = call("add", "eve", "--expires", "2099-11-25T14:30")
+    assert "for all models, until 2099-11-25 14:30." in made.stderr
+    assert "until 2099-11-25 14:30  never" in call("list").stdout
 
 
 def test_times_that_are() -> None:
@@ -262,6 +318,26 @@ def test_times_that_are() -> None:
         *(90.0, 90.0, 7200.0, 604_800.0),
         *(None, None),
     ]
+
+
+def test_the_day_of_usage_is_that_of_utc() -> None:
+    """In Berlin that day begins earlier."""
+    day = SinceDay().convert("2026-05-09", None, None)
+    assert moment(day) == "2026-05-09 02:00"
+    assert moment(SinceDay().convert("2026-05-09T14:30", None, None)) == "2026-05-09 14:30"
+
+
+@pytest.mark.parametrize(
+    ("since", "words"),
+    [
+        ("tomorrow", "neither an age such as 1d or 4w, nor a day (UTC) such as 2026-05-09"),
+        ("-1d", "a negative length of time"),
+        ("99999999d", "too long ago"),
+    ],
+)
+def test_a_day_that_is_none(call: Call, since: str, words: str) -> None:
+    done = call("--since", since, command=usage)
+    assert (done.exit_code, f"'{since}' is {words}" in done.stderr) == (2, True)
 
 
 # ── over a daemon ───────────────────────────────────────────────────────────────────────────

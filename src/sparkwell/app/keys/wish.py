@@ -3,18 +3,12 @@
 from collections.abc import Iterable
 
 from sparkwell.core.errors import ConflictError, UsageError
-from sparkwell.core.keys import Key, KeyWish
+from sparkwell.core.keys import RANGES, Key, KeyWish
 
 LONGEST_NAME = 64
 MOST_KEYS = 1000
 """Keys that live; each may become a series of its own in /metrics."""
 LONGEST_OVERLAP_S = 366 * 86_400.0
-_RANGES = {
-    "rpm": (1, 1_000_000),
-    "tpm": (1, 1_000_000_000),
-    "concurrency": (1, 100_000),
-    "priority": (-100, 100),
-}
 _LATEST = 253_402_300_799.0
 """The end of the year 9999, in seconds since 1970: the last moment that has a date."""
 
@@ -22,7 +16,7 @@ _LATEST = 253_402_300_799.0
 def check(wish: KeyWish, keys: Iterable[Key], now: float) -> None:
     """Raise UsageError for values that make no key, ConflictError where the name is taken."""
     _check_name(wish.name)
-    for field, (least, most) in _RANGES.items():
+    for field, (least, most) in RANGES.items():
         value = getattr(wish, field)
         if value is not None and not least <= value <= most:
             raise UsageError(f"{field} is a whole number from {least} to {most:,}, not {value}.")

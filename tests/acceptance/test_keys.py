@@ -180,3 +180,16 @@ def test_lost_keys_shut_the_door_for_everybody(home: Home, harm: str) -> None:
 def test_json_of_keys_has_no_secret(home: Home) -> None:
     done = json.loads(home.ok("keys", "add", "bob", "--json"))
     assert done["secret"] not in home.ok("keys", "list", "--json")
+
+
+def test_a_key_for_one_model_hears_of_no_other(home: Home) -> None:
+    home.serve()
+    page = get(home, "/docs", "")[1]
+    assert "Bearer YOUR_KEY" not in page
+    secret = home.ok("keys", "add", "bob", "--models", "demo-llama").strip()
+    assert "Bearer YOUR_KEY" in get(home, "/docs", secret)[1]
+    listed = json.loads(get(home, "/v1/models", secret)[1])["data"]
+    assert [each["id"] for each in listed] == ["demo-llama"]
+    status, body = get(home, "/v1/models/gpt-4", secret)
+    said = json.loads(body)["error"]["message"]
+    assert (status, said) == (404, "There is no model 'gpt-4'. There are: demo-llama.")

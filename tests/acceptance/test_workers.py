@@ -2,21 +2,24 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 
 import psutil
 import pytest
 
 from tests.acceptance.conftest import Home, end, wait_for
+from tests.certificates import make_certificate
 
 MODEL = "demo-qwen3"
 CHAT = "/v1/chat/completions"
@@ -100,6 +103,13 @@ def requests_running(home: Home) -> int:
     return int(home.json("status")["requests_running"])
 
 
+def used(home: Home) -> Counter[str]:
+    """What `sparkwell usage` tells of all requests together."""
+    rows: list[dict[str, Any]] = home.json("usage")["usage"]
+    counts = ("requests", "errors", "uncounted")
+    return Counter({name: sum(row[name] for row in rows) for name in counts})
+
+
 def test_two_processes_share_the_port_and_the_daemon_does_not_listen(two: Home) -> None:
     daemon = two.serve()
     two.ok("up", MODEL)
@@ -170,6 +180,9 @@ def test_a_worker_that_is_killed_leaves_nothing_behind(
     ends = [each.end() for each in answers]
     assert set(ends) <= {"whole", "cut"}
     wait_for(lambda: requests_running(two) == 0)
+    wait_for(lambda: used(two)["requests"] == 8)
+    assert used(two)["errors"] == ends.count("cut")
+    assert used(two)["uncounted"] >= ends.count("cut")  # a stream without a key may not tell either
     wait_for(lambda: len(workers(two)) == 2)
     assert before[0].pid not in [each.pid for each in workers(two)]
     assert asked(two, max_tokens=1)[0] == 200
@@ -250,6 +263,29 @@ def test_a_port_that_somebody_has_is_refused(two: Home) -> None:
     assert done.returncode == 2
     assert f"cannot listen on 127.0.0.1:{two.port}" in done.stderr
     assert workers(two) == []
+
+
+def test_of_certificates_and_wrong_keys_is_spoken_once(two: Home) -> None:
+    certificate, key = make_certificate(two.root, "first", days=10)
+    files = {"certificate": str(certificate), "key": str(key)}
+    two.configure({"gateway": {"workers": 2, "tls": files}})
+    two.ok("keys", "add", "bob")
+    two.serve()
+    trusting = ssl.create_default_context()
+    trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
+    for _ in range(12):
+        connection = HTTPSConnection("127.0.0.1", two.port, timeout=30, context=trusting)
+        assert ask(connection, "sk-sw-wrong")[0] == 401
+        connection.close()
+    log = two.root / "serve.log"
+    wait_for(lambda: "not valid, from 127.0.0.1" in log.read_text())
+    for new, there in zip(make_certificate(two.root, "other"), (certificate, key), strict=True):
+        shutil.copy(new, there)
+    wait_for(lambda: "is in use from now on" in log.read_text(), 15)
+    time.sleep(0.5)
+    said = log.read_text()
+    for words in ("valid until", "is in use from now on", "key that is not valid"):
+        assert said.count(words) == 1, words
 
 
 def test_the_access_log_is_one(two: Home) -> None:

@@ -90,6 +90,16 @@ def is_from_here(origin: str | None, site: str | None, host: str | None) -> bool
     return bool(host) and where == (host or "").lower()
 
 
+def scheme_asked(own: str | None, forwarded: str | None) -> str:
+    """How the client's URL begins, http or https: to be shown, and not to decide anything by it.
+
+    ``own`` is how this server was asked, ``forwarded`` is X-Forwarded-Proto. Anybody can send
+    that, so it is believed only where it says https, which costs nobody anything.
+    """
+    first = (forwarded or "").partition(",")[0].strip().lower()
+    return "https" if "https" in (own, first) else "http"
+
+
 def _address(name: str) -> IPv4Address | IPv6Address | None:
     try:
         return ip_address(name)

@@ -14,6 +14,10 @@ class InvalidKeyError(SparkwellError):
     http_status = 401
 
 
+class WrongKeyError(InvalidKeyError):
+    """There are keys, and the request has one that is none of them."""
+
+
 class KeysUnreadableError(SparkwellError):
     """There were keys, and they cannot be read: nobody is let in until they can."""
 
@@ -47,9 +51,9 @@ def key_missing() -> InvalidKeyError:
     return InvalidKeyError("A key is needed here, and this request has none.", hint=MAKE_ONE)
 
 
-def key_unknown() -> InvalidKeyError:
+def key_unknown() -> WrongKeyError:
     """The request has a key that is none of ours."""
-    return InvalidKeyError("The key of this request is not known here.", hint=MAKE_ONE)
+    return WrongKeyError("The key of this request is not known here.", hint=MAKE_ONE)
 
 
 def not_from_here() -> InvalidKeyError:

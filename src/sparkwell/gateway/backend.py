@@ -101,7 +101,10 @@ class Backend(Protocol):
     """The models behind the gateway."""
 
     def resolve(self, name: str) -> Model:
-        """The model that a client means; raises UnknownModelError with the names that exist."""
+        """The model that a client means; raises UnknownModelError.
+
+        A client is told so by ``naming.meant``, which names the models that it may know of.
+        """
         ...
 
     def listed(self) -> list[Model]:

@@ -3,6 +3,7 @@
 The page needs no script and nothing from the network.
 """
 
+from collections.abc import Sequence
 from functools import cache
 from html import escape
 from importlib.resources import files
@@ -11,6 +12,7 @@ from typing import Any
 import yaml
 
 import sparkwell
+from sparkwell.gateway.backend import Model
 
 
 @cache
@@ -22,16 +24,26 @@ def openapi_document() -> dict[str, Any]:
     return document
 
 
-def docs_page(base: str, models: list[str]) -> str:
-    """The page at /docs: what there is, and one example that can be pasted."""
+def docs_page(base: str, models: Sequence[Model], *, keyed: bool = False) -> str:
+    """The page at /docs: what there is, and one example that can be pasted.
+
+    ``base`` is the URL by which the page was asked for; ``keyed``: nobody is served without a key.
+    """
     rows = "\n".join(_row(*entry) for entry in _operations())
-    model = models[0] if models else "demo-qwen3"
+    names = ", ".join(f"<code>{escape(each.name)}</code>" for each in models)
     return _PAGE.format(
         version=escape(sparkwell.__version__),
         rows=rows,
-        models=", ".join(f"<code>{escape(name)}</code>" for name in models) or "none yet",
-        example=escape(_EXAMPLE.format(base=base, model=model)),
+        models=names or "none yet",
+        example=escape(_example(base, models, keyed)),
     )
+
+
+def _example(base: str, models: Sequence[Model], keyed: bool) -> str:
+    """A request to a model that is loaded, if one is: that answers at once."""
+    ready = [each.name for each in models if each.state == "ready"]
+    name = next(iter((*ready, *(each.name for each in models))), "demo-qwen3")
+    return _EXAMPLE.format(base=base, model=name, key=_KEY if keyed else "")
 
 
 def _operations() -> list[tuple[str, str, str]]:
@@ -48,8 +60,9 @@ def _row(method: str, path: str, summary: str) -> str:
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
+_KEY = "  -H 'Authorization: Bearer YOUR_KEY' \\\n"
 _EXAMPLE = """curl {base}/v1/chat/completions \\
-  -H 'Content-Type: application/json' \\
+{key}  -H 'Content-Type: application/json' \\
   -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}]}}'"""
 
 _PAGE = """<!doctype html>

@@ -6,17 +6,19 @@ before it comes here, and says who sent it: see ``forwarding``.
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from sparkwell.core.errors import SparkwellError
+from sparkwell.core.hosts import scheme_asked
 from sparkwell.gateway.backend import Backend, Model
 from sparkwell.gateway.docs import docs_page, openapi_document
 from sparkwell.gateway.envelope import error_object, headers_of, object_of
 from sparkwell.gateway.forwarding import MODELS, PEER, SCHEME, SEES
 from sparkwell.gateway.keys.errors import model_not_allowed
 from sparkwell.gateway.metrics import metrics_response
+from sparkwell.gateway.naming import listed, meant
 
 logger = logging.getLogger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -24,10 +26,20 @@ _MOST_BODY = 1024 * 1024
 
 
 class Pages:
-    """The pages. ``home`` is where a browser is sent that asks for the port alone."""
+    """The pages. ``home`` is where a browser is sent that asks for the port alone.
 
-    def __init__(self, backend: Backend, *, home: str = "/docs") -> None:
+    ``keyed`` says whether models answer nobody without a key.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        home: str = "/docs",
+        keyed: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._backend = backend
+        self._keyed = keyed
         self._home = home
         self._started = int(time.time())
 
@@ -50,9 +62,9 @@ class Pages:
 
     async def model(self, request: web.Request) -> web.Response:
         """GET /v1/models/NAME."""
-        model = self._backend.resolve(request.match_info["model"])
         allowed = _allowed(request)
-        if allowed is not None and model.name not in allowed:
+        model = meant(self._backend, request.match_info["model"], allowed)
+        if allowed and model.name not in allowed:
             raise model_not_allowed("This key", model.name, allowed)
         return web.json_response(self._entry(model))
 
@@ -72,19 +84,16 @@ class Pages:
 
     async def docs(self, request: web.Request) -> web.Response:
         """GET /docs: the endpoints, for people."""
-        base = f"{scheme_of(request)}://{request.host}"
-        names = [model.name for model in self._listed(request)]
-        return web.Response(text=docs_page(base, names), content_type="text/html")
+        page = docs_page(_base(request), self._listed(request), keyed=self._keyed())
+        return web.Response(text=page, content_type="text/html")
 
     async def root(self, _request: web.Request) -> web.Response:
         """GET /: where to go from here."""
         raise web.HTTPFound(self._home)
 
-    def _listed(self, request: web.Request) -> Collection[Model]:
+    def _listed(self, request: web.Request) -> list[Model]:
         """The models that the client's key is for."""
-        allowed = _allowed(request)
-        models = self._backend.listed()
-        return models if allowed is None else [m for m in models if m.name in allowed]
+        return listed(self._backend, _allowed(request))
 
     def _entry(self, model: Model) -> dict[str, object]:
         entry: dict[str, object] = {
@@ -99,10 +108,10 @@ class Pages:
         return {**entry, **({"max_model_len": model.context} if model.context else {})}
 
 
-def _allowed(request: web.Request) -> list[str] | None:
-    """The models that the client's key is for; None where it is for all."""
+def _allowed(request: web.Request) -> list[str]:
+    """The models that the client's key is for; none where it is for all."""
     names = request.headers.get(MODELS)
-    return None if names is None else names.split(",")
+    return names.split(",") if names else []
 
 
 def peer_of(request: web.Request) -> str | None:
@@ -110,9 +119,10 @@ def peer_of(request: web.Request) -> str | None:
     return request.headers.get(PEER)
 
 
-def scheme_of(request: web.Request) -> str:
-    """How the client asked: http or https."""
-    return request.headers.get(SCHEME, "http")
+def _base(request: web.Request) -> str:
+    """The URL of this host as the client has it, behind a proxy too."""
+    own, forwarded = request.headers.get(SCHEME), request.headers.get("x-forwarded-proto")
+    return f"{scheme_asked(own, forwarded)}://{request.host}"
 
 
 @web.middleware

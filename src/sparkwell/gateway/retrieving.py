@@ -42,5 +42,7 @@ async def retrieve(
             continue
     raise NoResponseError(
         "No loaded model knows this response.",
-        hint="An engine forgets its responses when it ends; ask again with POST /v1/responses.",
+        hint="vLLM keeps responses only where its environment has "
+        "VLLM_ENABLE_RESPONSES_API_STORE=1 (serve.env of the model's recipe), and until it ends; "
+        "ask again with POST /v1/responses.",
     )

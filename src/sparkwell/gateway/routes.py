@@ -84,6 +84,8 @@ RELAYED = {
     for path, engine_path in ({path: path for path in _SAME} | _MOVED).items()
 }
 """What goes to an engine, by path."""
+GENERATES_NOTHING = frozenset({"/tokenize", "/detokenize", "/v1/messages/count_tokens"})
+"""Paths of engines where a tokenizer answers: the model does not see the text."""
 
 _RESPONSE = re.compile(r"/v1/responses/[^/]+")
 _CANCEL = re.compile(r"/v1/responses/[^/]+/cancel")

@@ -6,20 +6,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sparkwell.core.errors import SparkwellError
-from sparkwell.core.keys import NOTHING, Usage
+from sparkwell.core.keys import NO_TOKENS, NOTHING, Usage
 from sparkwell.core.launch import Endpoint
 from sparkwell.gateway import access_log, cors, headers
 from sparkwell.gateway.access import Door
+from sparkwell.gateway.access_errors import WrongKeyError
 from sparkwell.gateway.admission import Admitted, admit
 from sparkwell.gateway.answering import Answering
 from sparkwell.gateway.backend import Backend
 from sparkwell.gateway.comments import Pace
 from sparkwell.gateway.envelope import error_body, headers_of, object_of, with_model
 from sparkwell.gateway.forwarding import Forwarding
+from sparkwell.gateway.keys.errors import KeyRefusedError
 from sparkwell.gateway.keys.seam import Turnstile
+from sparkwell.gateway.naming import meant
 from sparkwell.gateway.request import read_model_request, unpacked
 from sparkwell.gateway.retrieving import retrieve
-from sparkwell.gateway.routes import Way
+from sparkwell.gateway.routes import GENERATES_NOTHING, Route, Way
 from sparkwell.gateway.sending import Asking
 from sparkwell.gateway.wire.head import Entry, Head, Request, lines
 from sparkwell.gateway.wire.limits import Limits
@@ -51,7 +54,7 @@ class GatewayServer(Server):
     """Serves the OpenAI port.
 
     ``pages`` is where everything else than models' answers comes from. ``log`` is how requests
-    are logged.
+    are logged. ``wrong_key`` is told the address of each request whose key is not valid.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class GatewayServer(Server):
         limits: Limits | None = None,
         pace: Pace | None = None,
         log: access_log.Style = "off",
+        wrong_key: Callable[[str | None], object] = lambda _address: None,
     ) -> None:
         super().__init__(limits or Limits())
         self._backend = backend
@@ -71,6 +75,7 @@ class GatewayServer(Server):
         self._turnstile = turnstile
         self._pace = pace or Pace()
         self._log = log
+        self._wrong_key = wrong_key
         self._engines = Engines()
         self._forwarding = Forwarding(self._engines, pages)
         self._clock: Callable[[], float] = time.monotonic
@@ -82,7 +87,11 @@ class GatewayServer(Server):
 
     def admit(self, head: Head, peer: str | None) -> Admitted:
         """As what a request is let in; raises SparkwellError to refuse it."""
-        return admit(head, peer, self._door, self.limits, self._door.origins)
+        try:
+            return admit(head, peer, self._door, self.limits, self._door.origins)
+        except (WrongKeyError, KeyRefusedError):
+            self._wrong_key(peer)
+            raise
 
     async def handle(self, request: Request, reply: Reply) -> None:
         """Answer a request."""
@@ -128,7 +137,7 @@ class GatewayServer(Server):
         head, key = request.head, entry.key
         packed = head.text(b"content-encoding")
         asked = read_model_request(unpacked(request.body, packed, self.limits.body))
-        model = self._backend.resolve(asked.model)
+        model = meant(self._backend, asked.model, key.models if key is not None else ())
         course.model = model.name
         self._backend.heard(model.name, asked.ends)
         passage = self._turnstile.enter(key, model.name)
@@ -157,7 +166,7 @@ class GatewayServer(Server):
             reply.extra += headers.fields(passage.headers)
             raise
         finally:
-            course.usage = used = answering.usage
+            course.usage = used = _used(entry.route, answering.usage)
             passage.leave(status or reply.status, used.prompt_tokens, used.output_tokens)
 
     def _say(
@@ -185,6 +194,11 @@ class GatewayServer(Server):
             output_tokens=course.usage.output_tokens,
         )
         access_log.write(line, self._log)
+
+
+def _used(route: Route, said: Usage) -> Usage:
+    """What a request used: nothing, where nothing is generated and the answer does not say it."""
+    return NO_TOKENS if route.engine_path in GENERATES_NOTHING and said == NOTHING else said
 
 
 def _admitted(entry: Entry) -> Admitted:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from aiohttp import web
 
 from sparkwell.core.errors import SparkwellError
-from sparkwell.web.clients import scheme_of
+from sparkwell.web.clients import base_of
 from sparkwell.web.fragments import COLOURS, Fragments, by_model
 from sparkwell.web.key_forms import OVERLAPS, KeyForm, form_from, overlap_of, read_form
 from sparkwell.web.key_parts import chart, curl, model_for, revoked
@@ -114,7 +114,7 @@ class Keys:
 
     def _made(self, request: web.Request, made: MadeKey, *, is_new: bool) -> web.Response:
         status = self._services.status()
-        base = f"{scheme_of(request)}://{request.host}{self._api}"
+        base = f"{base_of(request)}{self._api}"
         return self._render.page(
             request,
             "key_made.html",

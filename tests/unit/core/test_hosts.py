@@ -11,6 +11,7 @@ from sparkwell.core.hosts import (
     is_loopback,
     is_loopback_host,
     is_ours,
+    scheme_asked,
 )
 
 
@@ -116,3 +117,16 @@ def test_nothing_that_a_client_sends_breaks_the_questions(a: str, b: str, c: str
     is_loopback_host(b)
     is_from_here(a, b, c)
     assert host_name(a) in (None, (host_name(a) or "").lower())
+
+
+@pytest.mark.parametrize(
+    ("own", "forwarded", "scheme"),
+    [
+        ("http", None, "http"), (None, None, "http"), ("https", None, "https"),
+        ("http", "https", "https"), ("http", " HTTPS , http", "https"),
+        ("http", "http, https", "http"), ("http", "javascript", "http"),
+        ("https", "http", "https"),
+    ],
+)  # fmt: skip
+def test_the_scheme_that_a_client_used(own: str | None, forwarded: str | None, scheme: str) -> None:
+    assert scheme_asked(own, forwarded) == scheme

@@ -240,9 +240,13 @@ class FakePassage:
         self.key, self.model = key, model
         self.headers: dict[str, str] = {}
         self.left: list[tuple[int, int | None, int | None]] = []
+        self.lost = 0
 
     def leave(self, status: int, prompt_tokens: int | None, output_tokens: int | None) -> None:
         self.left.append((status, prompt_tokens, output_tokens))
+
+    def lose(self) -> None:
+        self.lost += 1
 
 
 @dataclass
@@ -290,6 +294,7 @@ class Around:
     rules: Rules = field(default_factory=Rules)
     limits: Limits = field(default_factory=lambda: Limits(body=MAX_BODY))
     pace: Pace = QUICK
+    wrong: list[str | None] = field(default_factory=list)  # who came with a key that is not valid
 
 
 @pytest.fixture
@@ -313,6 +318,7 @@ async def served(backend: FakeBackend, around: Around, folder: Path) -> AsyncIte
         pages=Endpoint(uds=path),
         limits=around.limits,
         pace=around.pace,
+        wrong_key=around.wrong.append,
     )
     port = await server.listen("127.0.0.1", 0)
     async with aiohttp.ClientSession() as session:

@@ -1,7 +1,11 @@
 """The endpoints that the gateway answers itself, and the documents that describe them all."""
 
+import asyncio
+import json
 import re
+import shlex
 from dataclasses import replace
+from html import unescape
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -88,10 +92,41 @@ async def test_the_docs_need_nothing_else(client: Client) -> None:
 
 
 def test_the_docs_show_names_as_text() -> None:
-    page = docs_page("http://h", ["<b>x</b>"])
+    page = docs_page("http://h", [replace(STOPPED, name="<b>x</b>")])
     assert "<b>x" not in page
     assert "&lt;b&gt;x" in page
     assert "none yet" in docs_page("http://h", [])
+
+
+def example(page: str) -> list[str]:
+    """The words of the command that the page shows."""
+    (found,) = re.findall(r"<pre>(.*?)</pre>", page, re.DOTALL)
+    return shlex.split(unescape(found).replace("\\\n", ""))
+
+
+def test_the_example_asks_a_model_that_is_loaded() -> None:
+    for models, name in (([STOPPED, READY], READY.name), ([STOPPED], STOPPED.name)):
+        words = example(docs_page("http://h", models))
+        assert json.loads(words[-1])["model"] == name
+        assert words[:2] == ["curl", "http://h/v1/chat/completions"]
+        assert "Authorization" not in " ".join(words)
+
+
+def test_the_example_has_a_place_for_a_key_where_one_is_needed() -> None:
+    words = example(docs_page("http://h", [READY], keyed=True))
+    assert words[2:4] == ["-H", "Authorization: Bearer YOUR_KEY"]
+    assert words[4:6] == ["-H", "Content-Type: application/json"]
+
+
+@pytest.mark.parametrize(("said", "scheme"), [("https", "https"), ("http", "http"), ("x", "http")])
+async def test_the_example_has_the_scheme_of_the_proxy(
+    client: Client, around: Around, said: str, scheme: str
+) -> None:
+    around.book.keys["s"] = Key("key-1", "alice", b"", "", 0.0)
+    told = {"Host": "llm.example:17443", "X-Forwarded-Proto": said, "Authorization": "Bearer s"}
+    async with client.get("/docs", headers=told) as response:
+        words = example(await response.text())
+    assert words[1] == f"{scheme}://llm.example:17443/v1/chat/completions"
 
 
 # ── the OpenAPI document ────────────────────────────────────────────────────────────────────
@@ -209,3 +244,47 @@ async def test_a_key_sees_only_its_models(client: Client, around: Around) -> Non
         error = (await response.json())["error"]
     assert error["code"] == "model_not_allowed"
     assert "not for 'qwen3-8b-fp8'. It is for: demo-qwen3." in error["message"]
+
+
+@pytest.mark.parametrize("name", ["gpt-4", "qwen3-8b-fp9", "Qwen/Qwen3-8B"])
+async def test_a_key_hears_of_no_models_but_its_own(
+    client: Client, around: Around, name: str
+) -> None:
+    around.book.keys["s"] = Key("key-1", "alice", b"", "", 0.0, models=("demo-qwen3", "gone"))
+    headers = {"Authorization": "Bearer s"}
+    for answer in (
+        client.post(CHAT, json={"model": name}, headers=headers),
+        client.get(f"/v1/models/{name}", headers=headers),
+    ):
+        async with answer as response:
+            assert response.status == 404
+            said = (await response.json())["error"]["message"]
+        assert said in (
+            f"There is no model {name!r}. There are: demo-qwen3.",
+            f"There is no model {name!r}. Did you mean demo-qwen3?",
+        )
+
+
+async def test_a_key_whose_models_are_not_here_hears_of_none(
+    client: Client, around: Around
+) -> None:
+    around.book.keys["s"] = Key("key-1", "alice", b"", "", 0.0, models=("gone",))
+    asked = client.post(CHAT, json={"model": "x"}, headers={"Authorization": "Bearer s"})
+    async with asked as response:
+        said = (await response.json())["error"]["message"]
+    assert said.startswith("There is no model 'x'. None can be started here now")
+
+
+async def test_who_comes_with_a_wrong_key_is_told_by_address_alone(
+    client: Client, around: Around
+) -> None:
+    around.book.keys["secret"] = Key("key-1", "bob", b"b" * 32, "abcd", 0.0)
+    for key in ("sk-sw-wrong", "secret"):
+        async with client.get("/v1/models", headers={"x-api-key": key}) as response:
+            assert response.status == (200 if key == "secret" else 401)
+    async with client.get("/v1/models") as response:
+        assert response.status == 401  # without a key: nobody guesses
+    async with asyncio.timeout(5):
+        while not around.wrong:
+            await asyncio.sleep(0.001)
+    assert around.wrong == ["127.0.0.1"]

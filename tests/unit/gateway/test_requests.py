@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
+from aiohttp import web
 from tests.unit.gateway.conftest import MAX_BODY, QUICK, Client, Engine, FakeBackend
 
 from sparkwell.core.launch import Endpoint
@@ -208,3 +209,20 @@ async def test_a_lease_is_given_back_when_the_engine_is_gone(
 def test_tries_go_on_for_longer_than_an_engines_last_process_may_take() -> None:
     """Until that has gone nobody knows of the end: who comes meanwhile shall wait as well."""
     assert sum(Pace().pauses_s) > LEFTOVER_GRACE_S + 2
+
+
+@pytest.mark.parametrize(("method", "end"), [("GET", ""), ("POST", "/cancel")])
+async def test_a_response_that_no_engine_kept_says_how_one_keeps_them(
+    client: Client, engine: Engine, method: str, end: str
+) -> None:
+    async def unknown(_request: web.Request) -> web.Response:
+        return web.json_response({"error": {"message": "not found"}}, status=404)
+
+    engine.handler = unknown
+    path = f"/v1/responses/resp_1{end}"
+    async with client.request(method, path, headers=JSON) as response:
+        assert response.status == 404
+        error = (await response.json())["error"]
+    assert error["code"] == "response_not_found"
+    assert "VLLM_ENABLE_RESPONSES_API_STORE=1" in error["message"]
+    assert [(each.method, each.path) for each in engine.asked] == [(method, path)]

@@ -177,3 +177,24 @@ async def test_who_leaves_in_the_middle_has_used_what_was_sent(
         while not around.turnstile.passages[0].left:
             await asyncio.sleep(0.005)
     assert around.turnstile.passages[0].left == [(200, None, 5)]
+
+
+@pytest.mark.parametrize("path", ["/tokenize", "/v1/detokenize", "/v1/messages/count_tokens"])
+async def test_where_nothing_is_generated_nothing_is_used(
+    client: Client, engine: Engine, around: Around, path: str
+) -> None:
+    """As vLLM answers: without a word of usage."""
+
+    async def counted(_request: web.Request) -> web.Response:
+        return web.json_response({"count": 3, "input_tokens": 3, "tokens": [1, 2, 3]})
+
+    engine.handler = counted
+    async with client.post(path, json=BODY, headers=SECRET) as response:
+        assert response.status == 200
+    assert around.turnstile.passages[0].left == [(200, 0, 0)]
+
+
+async def test_what_generates_and_says_nothing_is_unknown(client: Client, around: Around) -> None:
+    async with client.post(CHAT, json=BODY, headers=SECRET) as response:
+        assert response.status == 200
+    assert around.turnstile.passages[0].left == [(200, None, None)]

@@ -105,6 +105,12 @@ async def test_a_key_is_made_and_its_secret_shown_once(
     assert "From now on every request needs a key" not in page
 
 
+async def test_behind_a_proxy_the_command_has_the_clients_scheme(visitor: Visitor) -> None:
+    told = {"X-Forwarded-Proto": "https"}
+    _, page, _ = await visitor.post("/ui/keys/add", {"name": "ci"}, told, htmx=False)
+    assert visitor.site.base.replace("http:", "https:") + "/v1/chat/completions" in page
+
+
 async def test_the_first_key_says_what_it_changes(visitor: Visitor, keys: FakeClientKeys) -> None:
     keys.empty()
     _, page, _ = await visitor.post("/ui/keys/add", {"name": "ci"}, htmx=False)

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import uvloop
 
-from sparkwell.app.tls import Tls, TlsFiles
+from sparkwell.app.certificate_files import TlsFiles
+from sparkwell.app.tls import Tls
 from sparkwell.core.errors import EnvironmentFault, SparkwellError
 from sparkwell.core.launch import Endpoint
 from sparkwell.gateway.access import Door
@@ -64,10 +65,12 @@ async def listening(remote: Remote, opening: Opening) -> GatewayServer:
         limits=opening.limits,
         pace=opening.pace,
         log=opening.log,
+        wrong_key=remote.wrong_key,
     )
-    tls = Tls(TlsFiles(*map(Path, opening.tls))).context if opening.tls is not None else None
+    tls = _tls_of(opening)
     try:
-        port = await server.listen(opening.host, opening.port, tls=tls, shared=True)
+        context = tls.context if tls is not None else None
+        port = await server.listen(opening.host, opening.port, tls=context, shared=True)
     except OSError as error:
         raise EnvironmentFault(
             f"A process of the gateway cannot listen on {opening.host}:{opening.port}: {error}.",
@@ -75,6 +78,13 @@ async def listening(remote: Remote, opening: Opening) -> GatewayServer:
         ) from None
     remote.listens(port)
     return server
+
+
+def _tls_of(opening: Opening) -> Tls | None:
+    """Certificate and key; what is to be said of them the daemon says, once for all workers."""
+    if opening.tls is None:
+        return None
+    return Tls(TlsFiles(*map(Path, opening.tls)), quiet=True)
 
 
 def _on_signals(remote: Remote, server: GatewayServer) -> None:

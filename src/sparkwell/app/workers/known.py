@@ -1,6 +1,7 @@
 """What the daemon tells its workers of the models: all that a client may name."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, suppress
 from typing import cast
@@ -28,17 +29,19 @@ class KnownHere:
         self._models, self._supervisor = models, supervisor
         self._journal, self._served = journal, served
         self._cursor = journal.cursor
+        self._listed: tuple[str, ...] = ()
+        self._look_at = 0.0
 
     def mark(self) -> object:
-        """Which instances there are, in which state, what ``default`` means, and by whose word.
+        """What is otherwise when ``all`` is: instances and their states, ``default``, settings.
 
         With one instance or none ``default`` is known by them: looking it up costs as much as all
-        the rest of a lease.
+        the rest of a lease. What could be started is as ``changed`` last found it.
         """
         instances = self._supervisor.instances
         states = tuple((each.id, each.state) for each in instances)
         default = self._default() if len(instances) > 1 else None
-        return states, default, id(self._models.settings)
+        return states, default, id(self._models.settings), self._listed
 
     def all(self) -> Models:
         """Every model of the catalog, what runs beside them, and what the settings name."""
@@ -49,6 +52,7 @@ class KnownHere:
             tuple(loaded),
             default if isinstance(default, str) else None,
             default if isinstance(default, Fault) else None,
+            self._list(),
         )
 
     async def changed(self) -> None:
@@ -59,6 +63,11 @@ class KnownHere:
                 async with aclosing(cast("AsyncGenerator[Event]", events)):
                     await anext(events)
         self._cursor = self._journal.cursor
+        if time.monotonic() >= self._look_at:  # for weights, which costs a look at many files
+            self._listed, self._look_at = self._list(), time.monotonic() + LOOK_S
+
+    def _list(self) -> tuple[str, ...]:
+        return tuple(each.name for each in self._served.listed())
 
     def _default(self) -> str | Fault:
         try:

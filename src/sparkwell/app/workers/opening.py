@@ -1,5 +1,6 @@
 """The gateway opened as several processes on one port."""
 
+import asyncio
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,6 +11,7 @@ from sparkwell.app.building import Built
 from sparkwell.app.exposure import rules_of
 from sparkwell.app.listening import listen_tcp
 from sparkwell.app.settings.config import Settings
+from sparkwell.app.tls import Tls
 from sparkwell.app.workers.known import KnownHere
 from sparkwell.app.workers.port import SharedPort
 from sparkwell.app.workers.processes import Workers
@@ -17,6 +19,7 @@ from sparkwell.gateway.comments import Pace
 from sparkwell.gateway.remote.hub import Hub
 from sparkwell.gateway.remote.messages import Opening
 from sparkwell.gateway.wire.limits import Limits
+from sparkwell.gateway.wrong_keys import WrongKeyLog
 
 
 def opening_of(settings: Settings, pages: Path, limits: Limits) -> Opening:
@@ -37,24 +40,32 @@ def opening_of(settings: Settings, pages: Path, limits: Limits) -> Opening:
 
 @asynccontextmanager
 async def several(
-    settings: Settings, built: Built, pages: Path, limits: Limits
+    settings: Settings, built: Built, pages: Path, limits: Limits, tls: Tls | None
 ) -> AsyncIterator[Workers]:
     """The workers, all of them listening; raises EnvironmentFault where somebody has the port.
 
+    They read the files of ``tls`` themselves; this process only says what becomes of them.
     At the block's end requests have the settings' time to be answered, then they are cut.
     """
     gateway, port = settings.gateway, SharedPort()
     served = built.host.served
     known = KnownHere(built.models, built.supervisor, built.journal, served)
     opening = opening_of(settings, pages, limits)
-    hub = Hub(served, built.keeper.turnstile, built.keeper.book, known, opening)
+    wrong = WrongKeyLog()
+    hub = Hub(
+        served, built.keeper.turnstile, built.keeper.book, known, opening, wrong_key=wrong.came
+    )
     workers = Workers(hub, built.paths.gateway, gateway.workers)
     try:
         await listen_tcp(lambda: port.take(gateway.host, gateway.port), gateway.host, gateway.port)
         await workers.start()
+        looking = asyncio.create_task(tls.keep_looking()) if tls is not None else None
         try:
             yield workers
         finally:
+            if looking is not None:
+                looking.cancel()
             await workers.close(gateway.drain_s)
     finally:
+        wrong.close()
         port.give_back()

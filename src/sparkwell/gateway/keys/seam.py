@@ -44,3 +44,7 @@ class Passage(Protocol):
     def leave(self, status: int, prompt_tokens: int | None, output_tokens: int | None) -> None:
         """Count it out; to be called once, whatever happened. ``status`` 0: there was no answer."""
         ...
+
+    def lose(self) -> None:
+        """Count it out instead: who answered it has gone, and only they knew what it used."""
+        ...

@@ -17,7 +17,8 @@ _DAY_S = 86_400.0
 class Used:
     """What one key's requests for one model used. ``codes`` counts requests by status.
 
-    ``uncounted`` are well answered ones of which the tokens are not known.
+    ``uncounted`` are those of which the tokens are not known: well answered ones, and ``errors``
+    that were lost while they were answered.
     """
 
     __slots__ = ("codes", "errors", "output_tokens", "prompt_tokens", "requests", "uncounted")
@@ -39,6 +40,11 @@ class Used:
             self.prompt_tokens += prompt_tokens
         if output_tokens is not None:
             self.output_tokens += output_tokens
+
+    def lose(self) -> None:
+        """Count one request that was being answered by somebody who has gone."""
+        self.add(0, None, None)
+        self.uncounted += 1
 
     def add_all(self, other: "Used") -> None:
         """Count what was counted elsewhere."""
@@ -75,12 +81,11 @@ class Tally:
         output_tokens: int | None,
     ) -> None:
         """Count a request that has ended."""
-        if not self._day_from <= self._now() < self._day_to:
-            self._turn_the_day()
-        used = self._today.get((key_id, model))
-        if used is None:
-            used = self._today[key_id, model] = Used()
-        used.add(status, prompt_tokens, output_tokens)
+        self._used(key_id, model).add(status, prompt_tokens, output_tokens)
+
+    def lose(self, key_id: str, model: str) -> None:
+        """Count a request whose end nobody saw who could count."""
+        self._used(key_id, model).lose()
 
     def refuse(self, key_id: str, limit: str) -> None:
         """Count a request that a limit did not let in."""
@@ -100,6 +105,14 @@ class Tally:
     def refused(self) -> Iterator[tuple[tuple[str, str], int]]:
         """How many requests each limit of each key did not let in since the beginning."""
         yield from self._refused.items()
+
+    def _used(self, key_id: str, model: str) -> Used:
+        if not self._day_from <= self._now() < self._day_to:
+            self._turn_the_day()
+        used = self._today.get((key_id, model))
+        if used is None:
+            used = self._today[key_id, model] = Used()
+        return used
 
     def _turn_the_day(self) -> None:
         self._end_the_day()

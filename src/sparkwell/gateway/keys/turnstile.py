@@ -144,14 +144,26 @@ class Entered:
 
     def leave(self, status: int, prompt_tokens: int | None, output_tokens: int | None) -> None:
         """Count it out; a second time does nothing. ``status`` 0: there was no answer."""
-        if self._left:
-            return
-        self._left = True
-        meter = self._meter
-        if meter is None:
-            self._tally.add("", self._model, status, prompt_tokens, output_tokens)
-            return
-        meter.inside -= 1
-        if meter.tokens is not None and (used := (prompt_tokens or 0) + (output_tokens or 0)):
-            meter.tokens.take(self._clock(), used)
-        self._tally.add(meter.key.id, self._model, status, prompt_tokens, output_tokens)
+        if not self._gone():
+            self._take((prompt_tokens or 0) + (output_tokens or 0))
+            self._tally.add(self._key_id, self._model, status, prompt_tokens, output_tokens)
+
+    def lose(self) -> None:
+        """Count it out as one of which nobody knows what it used."""
+        if not self._gone():
+            self._tally.lose(self._key_id, self._model)
+
+    @property
+    def _key_id(self) -> str:
+        return "" if self._meter is None else self._meter.key.id
+
+    def _gone(self) -> bool:
+        """Whether it had left before; from now on it has."""
+        before, self._left = self._left, True
+        if not before and self._meter is not None:
+            self._meter.inside -= 1
+        return before
+
+    def _take(self, tokens: int) -> None:
+        if tokens and self._meter is not None and self._meter.tokens is not None:
+            self._meter.tokens.take(self._clock(), tokens)

@@ -38,6 +38,7 @@ from sparkwell.gateway.remote.messages import (
     Opening,
     Refused,
     Report,
+    WrongKey,
 )
 from sparkwell.gateway.remote.names import Names
 
@@ -99,12 +100,12 @@ class Remote:
     # ── the Backend ─────────────────────────────────────────────────────────────────────────
 
     def resolve(self, name: str) -> Model:
-        """The model that a client means; raises UnknownModelError with the names that exist."""
+        """The model that a client means; raises UnknownModelError."""
         return self._known.resolve(name)
 
     def listed(self) -> list[Model]:
-        """All models; which of them could be started here only the daemon says, on its pages."""
-        return self._known.all()
+        """The models that can be started here without a download."""
+        return self._known.listed()
 
     def loaded(self) -> list[tuple[str, Endpoint]]:
         """The models that are ready, and where their engines answer."""
@@ -145,6 +146,12 @@ class Remote:
         passage = RemotePassage(next(self._numbers), self._link)
         self._link.say(Enter(passage.number, key.id if key is not None else None, model))
         return passage
+
+    # ── the door ────────────────────────────────────────────────────────────────────────────
+
+    def wrong_key(self, address: str | None) -> None:
+        """A request had a key that is not valid: the daemon tells of all workers' together."""
+        self._link.say(WrongKey(address))
 
     # ── what tickets ask ────────────────────────────────────────────────────────────────────
 
@@ -253,6 +260,9 @@ class RemotePassage:
     def leave(self, status: int, prompt_tokens: int | None, output_tokens: int | None) -> None:
         """Count it out."""
         self._link.say(Leave(self.number, status, prompt_tokens, output_tokens))
+
+    def lose(self) -> None:
+        """Nothing to say: the daemon sees by itself that a worker has gone."""
 
 
 class RemoteTicket:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from typing import NamedTuple
 
 from sparkwell.core.errors import SparkwellError
 from sparkwell.core.keys import Key
@@ -26,6 +27,14 @@ logger = logging.getLogger(__name__)
 KeyOf = Callable[[str], Key | None]
 
 
+class _Wait(NamedTuple):
+    """A request that waits for its lease; ``passage`` is its number at the turnstile."""
+
+    ticket: Ticket
+    task: asyncio.Task[None]
+    passage: int
+
+
 class Holdings:
     """Does in the daemon what one worker's requests want, and remembers it until it is given back.
 
@@ -44,7 +53,7 @@ class Holdings:
         self._backend, self._turnstile = backend, turnstile
         self._key_of, self._say, self._fresh = key_of, say, fresh
         self._leases: dict[int, Lease] = {}
-        self._waits: dict[int, tuple[Ticket, asyncio.Task[None]]] = {}
+        self._waits: dict[int, _Wait] = {}
         self._passages: dict[int, Passage] = {}
         self._refused: dict[int, Fault | None] = {}
 
@@ -72,7 +81,7 @@ class Holdings:
             self._grant(wanted.number, ticket.lease, passage)
             return
         task = asyncio.get_running_loop().create_task(self._wait(wanted.number, ticket, passage))
-        self._waits[wanted.number] = ticket, task
+        self._waits[wanted.number] = _Wait(ticket, task, wanted.passage)
         self.look(Look((wanted.number,)))  # so that there is something to tell from the beginning
 
     def drop(self, number: int) -> None:
@@ -82,14 +91,14 @@ class Holdings:
             lease.release()
         waits = self._waits.pop(number, None)
         if waits is not None:
-            _cancel(waits[1])
+            _cancel(waits.task)
 
     def look(self, wanted: Look) -> None:
         """Say how far these are, as far as they still wait."""
         for number in wanted.numbers:
             if number not in self._waits:
                 continue
-            now = self._waits[number][0].waiting()
+            now = self._waits[number].ticket.waiting()
             self._say(Report(number, now.model, now.phase, now.percent, now.left_s, now.ahead))
 
     async def _wait(self, number: int, ticket: Ticket, passage: Passage | None) -> None:
@@ -150,17 +159,24 @@ class Holdings:
     # ── its end ─────────────────────────────────────────────────────────────────────────────
 
     def end(self) -> None:
-        """Give everything back: the worker has gone, with whatever it was answering."""
+        """Give everything back: the worker has gone, with whatever it was answering.
+
+        What still waited used nothing; what the rest used only the worker had counted.
+        """
         leases, self._leases = self._leases, {}
         waits, self._waits = self._waits, {}
         passages, self._passages = self._passages, {}
         self._refused.clear()
         for lease in leases.values():
             lease.release()
-        for _, task in waits.values():
-            _cancel(task)
-        for passage in passages.values():
-            passage.leave(0, None, None)
+        for each in waits.values():
+            _cancel(each.task)
+        waiting = {each.passage for each in waits.values()}
+        for number, passage in passages.items():
+            if number in waiting:
+                passage.leave(0, None, None)
+            else:
+                passage.lose()
 
 
 def _cancel(task: asyncio.Task[None]) -> None:

@@ -29,6 +29,7 @@ from sparkwell.gateway.remote.messages import (
     Message,
     Models,
     Opening,
+    WrongKey,
 )
 from sparkwell.gateway.remote.seam import KnownKeys, KnownModels
 
@@ -42,6 +43,7 @@ class Hub:
 
     Each is told how to serve, which keys and models there are, and what changes of that; what it
     asks is done by ``backend`` and ``turnstile``, and undone when its connection ends.
+    ``wrong_key`` is told the address of each request whose key is not valid.
     """
 
     def __init__(
@@ -51,7 +53,10 @@ class Hub:
         keys: KnownKeys,
         models: KnownModels,
         opening: Opening,
+        *,
+        wrong_key: Callable[[str | None], object] = lambda _address: None,
     ) -> None:
+        self.wrong_key = wrong_key
         self.backend, self.turnstile = backend, turnstile
         self._keys, self._models = keys, models
         self.opening = opening
@@ -216,6 +221,8 @@ class Worker:
                 self._hub.backend.heard(message.model, message.ends)
             case Look():
                 self._holdings.look(message)
+            case WrongKey():
+                self._hub.wrong_key(message.address)
             case _:
                 self._about_itself(message)
 

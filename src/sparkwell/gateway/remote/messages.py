@@ -105,6 +105,12 @@ class Look(Message, frozen=True, array_like=True, tag=8):
     numbers: Sequence[int]
 
 
+class WrongKey(Message, frozen=True, array_like=True, tag=9):
+    """A request from that address had a key that is not valid; None is a Unix socket's."""
+
+    address: str | None
+
+
 # ── from the daemon ─────────────────────────────────────────────────────────────────────────
 
 
@@ -133,13 +139,14 @@ class Models(Message, frozen=True, array_like=True, tag=2):
     """The models as they are from now on.
 
     ``default`` is the one that is meant by no name in particular; where there is none
-    ``no_default`` says why.
+    ``no_default`` says why. ``listed`` are the names of those that /v1/models lists.
     """
 
     models: tuple[Model, ...]
     loaded: tuple[Place, ...]
     default: str | None
     no_default: Fault | None
+    listed: tuple[str, ...]
 
 
 class Granted(Message, frozen=True, array_like=True, tag=3):
@@ -183,5 +190,5 @@ class Drain(Message, frozen=True, array_like=True, tag=6):
     drain_s: float
 
 
-FromWorker = Hello | Listening | Failed | Ask | Drop | Enter | Leave | Heard | Look
+FromWorker = Hello | Listening | Failed | Ask | Drop | Enter | Leave | Heard | Look | WrongKey
 FromDaemon = Opening | Keys | Models | Granted | Refused | Report | Drain

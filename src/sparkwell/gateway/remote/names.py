@@ -1,22 +1,24 @@
 """What a client's name for a model means, looked up in a worker's copy of what the daemon knows."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 from sparkwell.catalog.ollama import is_ollama
 from sparkwell.core.errors import UnknownModelError
 from sparkwell.core.launch import Endpoint
 from sparkwell.engines.ollama import split_size
 from sparkwell.gateway.backend import Model
+from sparkwell.gateway.naming import DEFAULT
 from sparkwell.gateway.remote.faults import error_of
 from sparkwell.gateway.remote.messages import Models
 
-_DEFAULT = "default"
 _LONGEST_NAME = 80
 
 
 class Names:
-    """The models that may be named, with the same errors as the daemon's own look-up."""
+    """The models that may be named, with the same errors as the daemon's own look-up.
+
+    Which names there are instead is said by ``gateway.naming``, by whose key it is.
+    """
 
     def __init__(self, known: Models) -> None:
         self._known = known
@@ -30,7 +32,7 @@ class Names:
     def resolve(self, name: str) -> Model:
         """The model that a client means; raises UnknownModelError or UsageError."""
         plain = name.lower()
-        if plain == _DEFAULT:
+        if plain == DEFAULT:
             return self._default()
         found = self._by_alias.get(plain)
         if found is not None:
@@ -39,9 +41,10 @@ class Names:
             return self._of_ollama(plain)
         raise self._unknown(name)
 
-    def all(self) -> list[Model]:
-        """Every model, as the daemon listed them."""
-        return list(self._known.models)
+    def listed(self) -> list[Model]:
+        """The models that /v1/models lists, as the daemon does."""
+        named = {each.name: each for each in self._known.models}
+        return [named[name] for name in self._known.listed if name in named]
 
     def _default(self) -> Model:
         if self._known.no_default is not None:
@@ -61,9 +64,4 @@ class Names:
     def _unknown(self, name: str) -> UnknownModelError:
         """In the words of the catalog."""
         said = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
-        own = {alias: each.name for alias, each in self._by_alias.items() if not is_ollama(alias)}
-        near = get_close_matches(said.lower(), list(own), n=3, cutoff=0.5)
-        names = list(dict.fromkeys(own[alias] for alias in near))
-        every = ", ".join(dict.fromkeys(own.values()))
-        hint = f"Did you mean {' or '.join(names)}?" if names else f"There are: {every}."
-        return UnknownModelError(f"There is no model {said!r}.", hint=hint)
+        return UnknownModelError(f"There is no model {said!r}.")

@@ -32,7 +32,7 @@ class NoModels:
         return 1
 
     def all(self) -> Models:
-        return Models((), (), None, None)
+        return Models((), (), None, None, ())
 
     async def changed(self) -> None:
         await asyncio.sleep(60)

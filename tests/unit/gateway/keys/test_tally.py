@@ -31,11 +31,13 @@ def test_one_row_for_each_day_key_and_model() -> None:
     clock.at += 1
     tally.add("k", "m", 200, None, None)
     tally.add("", "m", 0, None, None)
+    tally.lose("", "n")
     assert tally.drain() == [
         UsageRow("2026-05-09", "k", "m", 2, 0, 11, 5, 0),
         UsageRow("2026-05-09", "k", "n", 1, 1, 0, 0, 0),
         UsageRow("2026-05-10", "k", "m", 1, 0, 0, 0, 1),
         UsageRow("2026-05-10", "", "m", 1, 1, 0, 0, 0),
+        UsageRow("2026-05-10", "", "n", 1, 1, 0, 0, 1),
     ]
     assert tally.drain() == []
 

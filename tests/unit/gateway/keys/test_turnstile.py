@@ -227,3 +227,17 @@ def test_any_story_keeps_the_limits_and_gives_all_back(
     assert sum(row.requests for row in rows) == len(story.entered)
     assert sum(row.prompt_tokens for row in rows) == len(story.left)
     assert sum(row.errors for row in rows) == len(story.inside)
+
+
+def test_one_that_is_lost_gives_its_place_back_and_is_of_unknown_use(
+    turnstile: LimitingTurnstile, tally: Tally
+) -> None:
+    for key in (None, replace(KEY, concurrency=1, tpm=1)):
+        passage = turnstile.enter(key, "m")
+        passage.lose()
+        passage.lose()
+        passage.leave(200, 5, 5)  # a second time
+    assert turnstile.inside(KEY.id) == 0
+    turnstile.enter(replace(KEY, concurrency=1, tpm=1), "m")
+    rows = [(row.key_id, row.requests, row.errors, row.uncounted) for row in tally.drain()]
+    assert rows == [("", 1, 1, 1), (KEY.id, 1, 1, 1)]

@@ -53,7 +53,8 @@ class FakeKnown:
     def all(self) -> Models:
         loaded = tuple(Place(name, at.uds, at.port) for name, at in self.backend.loaded())
         models = tuple(self.backend.models)
-        return Models(models, loaded, models[0].name if models else None, None)
+        names = tuple(each.name for each in self.backend.listed())
+        return Models(models, loaded, models[0].name if models else None, None, names)
 
     async def changed(self) -> None:
         await asyncio.sleep(0.001)
@@ -84,7 +85,9 @@ def opening_of(around: Around, folder: Path) -> Opening:
 @asynccontextmanager
 async def daemon_of(backend: FakeBackend, around: Around, folder: Path) -> AsyncIterator[Daemon]:
     opening = opening_of(around, folder)
-    hub = Hub(backend, around.turnstile, FakeKeys(around), FakeKnown(backend), opening)
+    known = FakeKnown(backend)
+    wrong = around.wrong.append
+    hub = Hub(backend, around.turnstile, FakeKeys(around), known, opening, wrong_key=wrong)
     path = folder / "gateway.sock"
     await hub.listen(path)
     yield Daemon(hub, path)
@@ -113,6 +116,7 @@ async def served(backend: FakeBackend, around: Around, folder: Path) -> AsyncIte
             pages=Endpoint(uds=path),
             limits=around.limits,
             pace=around.pace,
+            wrong_key=remote.wrong_key,
         )
         port = await server.listen("127.0.0.1", 0, shared=True)
         async with aiohttp.ClientSession() as session:

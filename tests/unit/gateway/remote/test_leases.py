@@ -213,15 +213,18 @@ async def test_when_a_worker_has_gone_nothing_of_it_is_left(
     passage = remote.enter(None, READY.name)
     await remote.ensure_ready(READY.name, passage=passage).wait()
     backend.holds = True
-    waiting = asyncio.create_task(remote.ensure_ready(READY.name).wait())
+    later = remote.enter(None, READY.name)
+    waiting = asyncio.create_task(remote.ensure_ready(READY.name, passage=later).wait())
     there = await backend.ticket()
     (worker,) = daemon.hub.workers
-    assert worker.holds == 3
+    assert worker.holds == 4
     assert remote._link._transport is not None
     remote._link._transport.abort()
     await soon(lambda: backend.leases == 0)
     await asyncio.wait_for(there.withdrawn.wait(), 5)
-    assert around.turnstile.passages[0].left == [(0, None, None)]
+    served, waited = around.turnstile.passages
+    assert (served.lost, served.left) == (1, [])  # only the worker knew what it used
+    assert (waited.lost, waited.left) == (0, [(0, None, None)])
     assert (worker.holds, daemon.hub.workers) == (0, ())
     with pytest.raises(NotReadyError):
         await waiting

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import NotReadyError, SparkwellError
 from sparkwell.gateway.backend import Model
+from sparkwell.gateway.naming import others
 from sparkwell.gateway.remote.faults import fault_of
 from sparkwell.gateway.remote.messages import Models, Place
 from sparkwell.gateway.remote.names import Names
@@ -14,7 +15,8 @@ from sparkwell.gateway.remote.names import Names
 CATALOG = load_catalog()
 OLLAMA = Model("ollama/qwen3:8b", ("ollama/qwen3:8b",), "ready", 8192, "sparkwell-qwen3:8k")
 MODELS = (*(Model(each.name, each.aliases, "stopped", None) for each in CATALOG), OLLAMA)
-NAMES = Names(Models(MODELS, (Place(OLLAMA.name, None, 11434),), OLLAMA.name, None))
+HERE = (OLLAMA.name, "demo-qwen3")
+NAMES = Names(Models(MODELS, (Place(OLLAMA.name, None, 11434),), OLLAMA.name, None, HERE))
 KNOWN = [alias for each in CATALOG for alias in each.aliases]
 
 
@@ -31,7 +33,13 @@ def test_other_names_are_refused_in_the_same_words(name: str) -> None:
         NAMES.resolve(name)
     with pytest.raises(SparkwellError) as theirs:
         CATALOG.get(name)
-    assert (type(ours.value), str(ours.value)) == (type(theirs.value), str(theirs.value))
+    assert (type(ours.value), ours.value.message) == (type(theirs.value), theirs.value.message)
+    assert ours.value.hint is None  # which there are is said by whose key it is
+    assert others(name, MODELS[:-1]) == theirs.value.hint
+
+
+def test_what_is_listed_is_what_the_daemon_lists() -> None:
+    assert [each.name for each in NAMES.listed()] == list(HERE)
 
 
 @pytest.mark.parametrize("name", ["ollama/qwen3:8b", "Ollama/QWEN3:8b", "ollama/library/qwen3:8b"])
@@ -48,6 +56,7 @@ def test_others_of_ollamas_are_not_served() -> None:
 
 def test_default_is_what_the_daemon_says() -> None:
     assert NAMES.resolve("Default") == OLLAMA
-    none = Names(Models(MODELS, (), None, fault_of(NotReadyError("None.", hint="Name one."))))
+    fault = fault_of(NotReadyError("None.", hint="Name one."))
+    none = Names(Models(MODELS, (), None, fault, ()))
     with pytest.raises(SparkwellError, match=r"None\. Name one\."):
         none.resolve("default")

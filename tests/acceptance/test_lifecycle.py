@@ -351,7 +351,8 @@ def test_a_second_signal_does_not_wait_for_an_answer(home: Home, script: Script)
     with a_long_answer(home):
         daemon.send_signal(signal.SIGTERM)
         log = home.root / "serve.log"
-        wait_for(lambda: "leaving the engines running" in log.read_text())
+        waits = "leaving the engines running; waiting for 1 request, up to 30 s"
+        wait_for(lambda: waits in log.read_text())
         assert end(daemon, signal.SIGTERM, timeout=10) == 0
     assert "Traceback" not in log.read_text()
     assert home.engine_processes() != []

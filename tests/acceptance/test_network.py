@@ -169,6 +169,21 @@ def test_with_a_key_other_machines_are_served_who_have_it(home: Home) -> None:
     assert b"demo-qwen3" in here.get("/health").body
     assert b"demo-qwen3" not in there.get("/health").body
     assert there.get("/health").status == 200
+    log = (home.root / "serve.log").read_text()
+    assert f"Ready on http://127.0.0.1:{home.port}. It listens on all IPv4 addresses" in log
+    (other,) = re.findall(rf"others reach it at http://(\S+):{home.port}$", log, re.MULTILINE)
+    assert Place(home.port, other).chat(key).status == 200
+    assert log.count("in clear text") == 1
+    assert log.count("A request with a key that is not valid, from ") == 2  # by both ways
+    assert "wrong" not in log
+
+
+@pytest.mark.parametrize("host", ["foo.example", "0.0.0.0.0", "192.0.2.9"])
+def test_a_host_of_somebody_else_is_no_matter_of_keys(home: Home, host: str) -> None:
+    done = home.run("serve", "--host", host)
+    assert done.returncode == 2
+    assert f"'{host}' is not an address of this machine" in done.stderr
+    assert "keys" not in done.stderr
 
 
 def test_auth_none_serves_everybody_and_says_so(home: Home) -> None:

@@ -187,6 +187,7 @@ def build(
         KeyService(keeper, lambda name: models.served(name).name),
     )
     host.memory = built.memory_now
+    host.keys_lost = lambda: keeper.lost.message if keeper.lost else None
     host.parts = Living(supervisor, store, catalog, watching, host.status).parts
     host.served.watcher = host.watching = watching
     return built

@@ -12,15 +12,17 @@ from aiohttp import web
 
 from sparkwell.admin.api import admin_application
 from sparkwell.admin.keys import add_own_key_route
+from sparkwell.app.announcing import announce, ending
 from sparkwell.app.beginning import Beginning
 from sparkwell.app.building import Built, build
 from sparkwell.app.dashboard.making import make_dashboard
-from sparkwell.app.exposure import open_to_all, refuse_to_expose, reminder
+from sparkwell.app.exposure import asks_for_keys, open_to_all, refuse_to_expose
 from sparkwell.app.host import About
 from sparkwell.app.keys.own_key import OwnKey
 from sparkwell.app.listening import listen_unix, running
 from sparkwell.app.lock import held
 from sparkwell.app.opening import opened, tls_of
+from sparkwell.app.own_address import must_be_ours
 from sparkwell.app.paths import Paths
 from sparkwell.app.preloading import preload
 from sparkwell.app.settings.config import Settings
@@ -60,6 +62,7 @@ class Daemon:
         self._stop_engines = False
         self._hurried = False
         self._hurry: list[Callable[[], object]] = []
+        self._answering: Callable[[], int] = lambda: 0
 
     async def run(self) -> None:
         """Serve until somebody ends it. Raises SparkwellError when it cannot even begin."""
@@ -74,13 +77,14 @@ class Daemon:
 
     async def _serve(self, stack: AsyncExitStack) -> None:
         gateway = self._settings.gateway
+        must_be_ours(gateway.host)
         tls = tls_of(gateway)
         about = About(
             gateway.host,
             gateway.port,
             self._detached,
             time.time(),
-            tls=tls is not None,
+            certificate=gateway.tls.certificate if gateway.tls else None,
             open_to_all=open_to_all(gateway),
         )
         # Signals first, so that they are heard to the very end, while connections close too.
@@ -88,13 +92,14 @@ class Daemon:
         built = build(self._paths, self._settings, self._catalog, about, self._end, stack)
         refuse_to_expose(gateway, built.keeper.standing)
         supervisor = built.supervisor
+        self._answering = lambda: supervisor.requests_running
         stack.push_async_callback(supervisor.close)
         await stack.enter_async_context(self._listening(built, tls))
         looking = asyncio.create_task(look_again(built.adopt, built.drivers.every))
         stack.callback(looking.cancel)
-        logger.info("Ready on %s", about.url, extra={"action": "daemon.ready"})
-        if said := reminder(gateway):
-            logger.warning("%s", said, extra={"action": "gateway.open"})
+        announce(about, gateway)
+        if lost := built.keeper.lost:
+            logger.warning("%s %s", lost.message, lost.hint, extra={"action": "key.lost"})
         preloading = asyncio.create_task(preload(built, self._settings.preload))
         stack.callback(preloading.cancel)
         await self._ended.wait()
@@ -113,7 +118,8 @@ class Daemon:
         """
         beginning = Beginning(built.host)
         own = OwnKey(built.keeper.book)
-        pages = Pages(built.host.served, home=f"{PREFIX}/").application()
+        keyed = asks_for_keys(self._settings.gateway, built.keeper.book)
+        pages = Pages(built.host.served, home=f"{PREFIX}/", keyed=keyed).application()
         pages.add_subapp(PREFIX, make_dashboard(built, beginning, self._file, own))
         # Cancelling the handler of a client that went away ends what is done for it.
         behind = web.AppRunner(
@@ -155,8 +161,8 @@ class Daemon:
             for act in reversed(self._hurry):
                 act()
             return
-        words = "stopping the engines" if stop_engines else "leaving the engines running"
-        logger.info("Ending, %s", words, extra={"action": "daemon.ending"})
+        drain_s = None if stop_engines else self._settings.gateway.drain_s
+        logger.info("%s", ending(drain_s, self._answering()), extra={"action": "daemon.ending"})
         self._end(stop_engines)
 
 

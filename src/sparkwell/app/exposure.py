@@ -1,8 +1,8 @@
 """Whether other machines reach the port, what has to be there then, and what it is called.
 
 A port of loopback is open to programs of this machine alone. Any other one is open to whoever is in
-the network, so it is not opened before somebody has made a key, or has said by name that everybody
-shall be served.
+the network, so it is not opened before somebody has made a key, or has set that everybody shall be
+served without one.
 """
 
 import socket
@@ -14,12 +14,12 @@ from sparkwell.app.settings.config import GatewaySettings
 from sparkwell.core.errors import EnvironmentFault, SparkwellError, UsageError
 from sparkwell.core.hosts import is_loopback
 from sparkwell.gateway.access import Rules
-from sparkwell.gateway.keys.seam import Standing
+from sparkwell.gateway.keys.seam import KeyBook, Standing
 
 ETC = Path("/etc")
 _WAYS = (
-    "Make a key with `sparkwell keys add NAME` and start again, or let everybody in by name: "
-    "gateway.auth: none in sparkwell.yaml."
+    "Make a key with `sparkwell keys add NAME` and start again; or serve whoever reaches the port, "
+    "without any key, by the setting `gateway.auth: none` in sparkwell.yaml."
 )
 
 
@@ -71,6 +71,11 @@ def addresses_of(host: str) -> list[str]:
 def open_to_all(gateway: GatewaySettings) -> str | None:
     """The address where everybody is served without a key; None where keys are asked for."""
     return _address(gateway) if gateway.auth == "none" else None
+
+
+def asks_for_keys(gateway: GatewaySettings, book: KeyBook) -> Callable[[], bool]:
+    """What says, at any moment, whether the models answer nobody without a key."""
+    return lambda: gateway.auth != "none" and book.standing != "none"
 
 
 def reminder(gateway: GatewaySettings) -> str | None:

@@ -68,6 +68,7 @@ class Host:
         self._describer = describer
         self.memory: Callable[[], Mapping[str, Any]] = lambda: {"memory": None, "guard": None}
         self.parts: Callable[[], DaemonParts] = DaemonParts
+        self.keys_lost: Callable[[], str | None] = lambda: None
         self._end = end
         self.watching: Watching | None = None
         self.links = OneTimeLinks()
@@ -83,6 +84,7 @@ class Host:
             "pid": os.getpid(),
             "detached": self._about.detached,
             "gateway": self._about.url,
+            "certificate": self._about.certificate,
             "environment": self._sealed,
         }
 
@@ -93,6 +95,7 @@ class Host:
             **about,
             "uptime_s": round(time.time() - self._about.started_at, 1),
             "open_to_all": self._about.open_to_all,
+            "keys_lost": self.keys_lost(),
             "requests_running": self._supervisor.requests_running,
             "event": self._journal.cursor,
             "instances": [self._describer.describe(each) for each in self._supervisor.instances],

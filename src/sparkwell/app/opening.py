@@ -5,10 +5,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from sparkwell.app.building import Built
+from sparkwell.app.certificate_files import TlsFiles
 from sparkwell.app.exposure import rules_of
 from sparkwell.app.listening import listen_tcp
 from sparkwell.app.settings.config import GatewaySettings, Settings
-from sparkwell.app.tls import Tls, TlsFiles
+from sparkwell.app.tls import Tls
 from sparkwell.app.workers.opening import several
 from sparkwell.app.workers.processes import Workers
 from sparkwell.core.launch import Endpoint
@@ -17,6 +18,7 @@ from sparkwell.gateway.access import Door
 from sparkwell.gateway.comments import Pace
 from sparkwell.gateway.server import GatewayServer
 from sparkwell.gateway.wire.limits import Limits
+from sparkwell.gateway.wrong_keys import WrongKeyLog
 
 
 def tls_of(gateway: GatewaySettings) -> Tls | None:
@@ -46,7 +48,7 @@ def opened(
     At the block's end requests have the settings' time to be answered, then they are cut.
     """
     if settings.gateway.workers > 1:
-        return several(settings, built, pages, limits_of(settings.gateway))
+        return several(settings, built, pages, limits_of(settings.gateway), tls)
     return _one(settings, built, pages, tls)
 
 
@@ -55,7 +57,7 @@ async def _one(
     settings: Settings, built: Built, pages: Path, tls: Tls | None
 ) -> AsyncIterator[GatewayServer]:
     """In this process."""
-    gateway = settings.gateway
+    gateway, wrong = settings.gateway, WrongKeyLog()
     server = GatewayServer(
         built.host.served,
         door=Door(built.keeper.book, rules_of(gateway)),
@@ -64,6 +66,7 @@ async def _one(
         limits=limits_of(gateway),
         pace=Pace(hold_headers_s=settings.switching.hold_headers_s),
         log=gateway.access_log,
+        wrong_key=wrong.came,
     )
     context = tls.context if tls else None
     try:
@@ -75,3 +78,4 @@ async def _one(
         yield server
     finally:
         await server.close(gateway.drain_s)
+        wrong.close()

@@ -8,7 +8,7 @@ import click
 import uvloop
 
 from sparkwell.app.daemon import Daemon
-from sparkwell.app.settings.config import Settings, TlsSettings
+from sparkwell.app.settings.config import Settings, TlsSettings, refuse_port
 from sparkwell.cli.context import Context, pass_context
 from sparkwell.core.errors import UsageError
 
@@ -69,8 +69,13 @@ def tls_files(certificate: str | None, key: str | None) -> TlsSettings | None:
 
 
 def with_gateway(settings: Settings, **given: object) -> Settings:
-    """The settings with what the command line says of the gateway, where it says something."""
+    """The settings with what the command line says of the gateway, where it says something.
+
+    Raises UsageError for a port that the file could not name either.
+    """
     said = {name: value for name, value in given.items() if value is not None}
+    if isinstance(port := said.get("port"), int):
+        refuse_port(settings, port)
     gateway = settings.gateway.model_copy(update=said)
     return settings.model_copy(update={"gateway": gateway})
 

@@ -173,6 +173,28 @@ async def test_a_daemon_answers_and_ends_when_asked_to(paths: Paths) -> None:
     assert holder(port) == Holder()
 
 
+async def test_a_daemon_whose_keys_are_lost_says_so_where_people_look(
+    paths: Paths, caplog: pytest.LogCaptureFixture
+) -> None:
+    paths.make()
+    paths.keys_marker.touch()  # another command has put the broken store aside before
+    running = asyncio.create_task(daemon(paths, free_port()).run())
+    async with asyncio.timeout(10), client(paths) as control:
+        while not await answers(control):
+            assert not running.done()
+            await asyncio.sleep(0.005)
+        status = await status_of(control)
+        assert str(paths.keys_marker) in str(status["keys_lost"])
+        findings = status["findings"]
+        assert isinstance(findings, list)
+        assert "keys-lost" in [each["id"] for each in findings]
+        async with control.post("http://daemon/admin/shutdown", json={}):
+            await running
+    (said,) = [each for each in caplog.records if each.__dict__.get("action") == "key.lost"]
+    assert said.levelname == "WARNING"
+    assert "sparkwell keys reset --yes" in said.getMessage()
+
+
 @pytest.mark.parametrize("stop_engines", [True, False])
 async def test_ollamas_container_ends_with_the_engines(
     paths: Paths, monkeypatch: pytest.MonkeyPatch, stop_engines: bool
@@ -243,3 +265,14 @@ async def test_what_could_not_be_looked_at_is_taken_over_later(
     every = Shaky(silent)
     await daemon_module.look_again(adopt, every)
     assert (len(times), every.looks) == (adopted, silent + 1)
+
+
+# ── what is refused ─────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_address_of_another_machine_is_said_before_keys_are_spoken_of(
+    paths: Paths,
+) -> None:
+    settings = Settings(gateway=GatewaySettings(host="192.0.2.9"))
+    with pytest.raises(SparkwellError, match="is not an address of this machine"):
+        await Daemon(paths, settings, load_catalog()).run()

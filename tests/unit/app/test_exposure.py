@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sparkwell.app.exposure import (
     addresses_of,
+    asks_for_keys,
     is_beyond_loopback,
     names_beside,
     open_to_all,
@@ -18,6 +20,7 @@ from sparkwell.app.exposure import (
 )
 from sparkwell.app.settings.config import GatewaySettings
 from sparkwell.core.errors import EnvironmentFault, UsageError
+from sparkwell.gateway.keys.book import Book
 from sparkwell.gateway.keys.seam import Standing
 
 NAMES = {"spark": ["127.0.1.1"], "lan": ["192.168.1.4"], "both": ["127.0.0.1", "192.168.1.4"]}
@@ -143,3 +146,19 @@ def test_a_machine_that_no_file_names_has_its_own_name_alone(tmp_path: Path) -> 
     assert names_beside("spark-1", tmp_path / "none") == ()
     (tmp_path / "hosts").write_bytes(b"127.0.0.1 localhost \xff\xfe\n")
     assert names_beside("spark-1", tmp_path / "hosts") == ()
+
+
+@pytest.mark.parametrize(
+    ("auth", "standing", "keyed"),
+    [
+        ("keys", "none", False), ("keys", "some", True), ("keys", "broken", True),
+        ("none", "some", False), ("none", "none", False),
+    ],
+)  # fmt: skip
+def test_whether_models_answer_nobody_without_a_key(
+    auth: Any, standing: Standing, keyed: bool
+) -> None:
+    book = Book()
+    asks = asks_for_keys(GatewaySettings(auth=auth), book)
+    book.use((), standing)
+    assert asks() is keyed

@@ -161,7 +161,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 )
 def test_the_url_is_one_that_works_here(host: str, url: str) -> None:
     assert About(host, 8000, detached=False, started_at=0).url == url
-    secured = About(host, 8000, detached=False, started_at=0, tls=True)
+    secured = About(host, 8000, detached=False, started_at=0, certificate="/c.pem")
     assert secured.url == url.replace("http:", "https:")
 
 

@@ -28,3 +28,11 @@ def test_a_door_that_is_open_to_all_is_a_finding() -> None:
     assert found.evidence == ("gateway.auth: none on 0.0.0.0:8000",)
     assert "sparkwell keys add NAME" in [each.command for each in found.remedies]
     assert look_at(box_state({**STATUS, "open_to_all": None})) == ()
+
+
+def test_keys_that_are_lost_are_a_finding() -> None:
+    (found,) = look_at(box_state({**STATUS, "keys_lost": "The keys are lost: …"}))
+    assert (found.id, found.severity.value) == ("keys-lost", "error")
+    assert found.evidence == ("The keys are lost: …",)
+    assert "sparkwell keys reset --yes" in [each.command for each in found.remedies]
+    assert look_at(box_state({**STATUS, "keys_lost": None})) == ()

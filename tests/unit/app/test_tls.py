@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from tests.certificates import make_certificate, with_password
 
 from sparkwell.app.certificate_dates import validity
-from sparkwell.app.tls import LOOK_S, Tls, TlsFiles, load
+from sparkwell.app.certificate_files import TlsFiles, load
+from sparkwell.app.tls import LOOK_S, Tls
 from sparkwell.core.errors import EnvironmentFault
 
 DAY_S = 86_400
@@ -145,8 +146,42 @@ def test_a_certificate_of_the_past_says_until_when(files: TlsFiles) -> None:
 def test_what_ends_soon_or_begins_late_is_logged(
     files: TlsFiles, after_days: int, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    load(files, time.time() + after_days * DAY_S)
-    assert words in caplog.text
+    Tls(files, lambda: time.time() + after_days * DAY_S)
+    assert caplog.text.count(words) == 1
+
+
+def test_of_several_processes_with_the_same_files_one_speaks(
+    files: TlsFiles, other: TlsFiles, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The daemon does for its workers: they take up new files without a word."""
+    caplog.set_level("INFO")
+    late = lambda: time.time() + 17 * DAY_S  # noqa: E731
+    told, quiet = Tls(files, late), Tls(files, late, quiet=True)
+    put(other, files)
+    assert told.look()
+    assert quiet.look()
+    files.key.unlink()
+    assert not told.look()
+    assert not quiet.look()
+    assert caplog.text.count("valid until") == 2
+    assert caplog.text.count("is in use from now on") == 1
+    assert caplog.text.count("is still the one before") == 1
+
+
+async def test_the_files_are_looked_at_without_clients(
+    files: TlsFiles,
+    other: TlsFiles,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("sparkwell.app.tls.LOOK_S", 0.01)
+    caplog.set_level("INFO")
+    looking = asyncio.create_task(Tls(files).keep_looking())
+    put(other, files)
+    async with asyncio.timeout(10):
+        while "is in use from now on" not in caplog.text:
+            await asyncio.sleep(0.01)
+    looking.cancel()
 
 
 # ── what is served ──────────────────────────────────────────────────────────────────────────

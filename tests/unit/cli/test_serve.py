@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from sparkwell.app.settings.config import GatewaySettings, Settings, TlsSettings
+from sparkwell.app.settings.config import (
+    ContainerSettings,
+    GatewaySettings,
+    Settings,
+    TlsSettings,
+)
 from sparkwell.cli.serve import serve, tls_files, with_gateway
 from sparkwell.core.errors import UsageError
 
@@ -37,3 +42,13 @@ def test_values_that_cannot_be_are_refused_by_the_command(words: list[str]) -> N
     done = CliRunner().invoke(serve, words)
     assert done.exit_code == 2
     assert words[0] in done.output
+
+
+@pytest.mark.parametrize(("port", "said"), [(18001, "18000 to 18999"), (11434, "ollama_port")])
+def test_a_port_that_the_file_could_not_name_is_refused(port: int, said: str) -> None:
+    with pytest.raises(UsageError, match=said) as caught:
+        with_gateway(Settings(), port=port)
+    assert caught.value.message.startswith("--port: ")
+    assert "another port" in (caught.value.hint or "")
+    moved = Settings(containers=ContainerSettings(first_port=9000))
+    assert with_gateway(moved, port=18001).gateway.port == 18001

@@ -22,10 +22,11 @@ from sparkwell.app.settings.forms import (
 from sparkwell.app.settings.places import Places
 from sparkwell.catalog.recipe import FlagValue, Name
 from sparkwell.core.documents import parse_with_lines
-from sparkwell.core.errors import DocumentError
+from sparkwell.core.errors import DocumentError, UsageError
 
 EXAMPLE = Path(__file__).parent / "sparkwell.example.yaml"
 ENGINE_PORTS = 1000
+_ANOTHER = "Choose another port, or another containers.first_port."
 # Those of planner/profiles.py, whose import takes a tenth of a second; a test compares them.
 Profile = Literal[
     "balanced", "throughput", "latency", "concurrency", "long-context", "quality", "guide"
@@ -322,19 +323,31 @@ def _absolute(folder: str, where: str, file: Path) -> str:
 
 def _check_ports(settings: Settings) -> None:
     """Refuse a port that an engine's container may be given, or that two listen on."""
-    first, last = settings.containers.first_port, settings.containers.first_port + ENGINE_PORTS - 1
     named = {("gateway", "port"): settings.gateway.port}
     named["engines", "ollama_port"] = settings.engines.ollama_port
     for path, port in named.items():
-        if first <= port <= last:
-            where = settings.places.where(*path)
-            raise DocumentError(
-                f"{where}: {port} is one of the ports {first} to {last}, which are the engines'",
-                hint="Choose another port, or another containers.first_port.",
-            )
+        if said := _of_the_engines(settings, port):
+            raise DocumentError(f"{settings.places.where(*path)}: {said}", hint=_ANOTHER)
     if len(set(named.values())) < len(named):
         where = settings.places.where("gateway", "port")
         raise DocumentError(f"{where}: {settings.gateway.port} is engines.ollama_port as well")
+
+
+def refuse_port(settings: Settings, port: int) -> None:
+    """Refuse a port for the gateway that the file could not name; raises UsageError."""
+    said = _of_the_engines(settings, port)
+    if port == settings.engines.ollama_port:
+        said = f"{port} is engines.ollama_port"
+    if said:
+        raise UsageError(f"--port: {said}.", hint=_ANOTHER)
+
+
+def _of_the_engines(settings: Settings, port: int) -> str | None:
+    """That a port is one of those that engines' containers are given; None where it is not."""
+    first, last = settings.containers.first_port, settings.containers.first_port + ENGINE_PORTS - 1
+    if not first <= port <= last:
+        return None
+    return f"{port} is one of the ports {first} to {last}, which are the engines'"
 
 
 def schema() -> dict[str, Any]:

@@ -56,4 +56,5 @@ def box_state(status: Mapping[str, Any]) -> BoxState:
         floor_bytes=memory.get("floor_bytes"),
         restarts=tuple((status.get("restarts") or {}).items()),
         open_to_all=status.get("open_to_all"),
+        keys_lost=status.get("keys_lost"),
     )

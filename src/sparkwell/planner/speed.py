@@ -5,9 +5,24 @@ from dataclasses import dataclass
 from sparkwell.catalog.described import Described
 from sparkwell.hardware.machine import Machine
 from sparkwell.planner.efficiency import Efficiency, efficiency
-from sparkwell.planner.steps import Bound, Model, decode_limit, decode_s, first_token_s, prefill_s
+from sparkwell.planner.steps import (
+    Bound,
+    Model,
+    decode_limit,
+    decode_s,
+    first_token_s,
+    prefill_limit,
+    prefill_s,
+)
 
-__all__ = ["BatchSpeed", "Efficiency", "Speed", "closed_loop_tokens_per_s", "estimate_speed"]
+__all__ = [
+    "BatchSpeed",
+    "Efficiency",
+    "Speed",
+    "closed_loop_limit_tokens_per_s",
+    "closed_loop_tokens_per_s",
+    "estimate_speed",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +110,16 @@ def closed_loop_tokens_per_s(
     decoding_s = output_tokens * decode_s(model, context, concurrency)
     round_s = decoding_s + prefill_s(model, prompt_tokens, chunk_tokens, prompts=concurrency)
     return concurrency * output_tokens / round_s
+
+
+def closed_loop_limit_tokens_per_s(
+    model: Model, *, concurrency: int, prompt_tokens: int, output_tokens: int, chunk_tokens: int
+) -> float:
+    """The roofline of the same: every byte at full bandwidth, every operation at full rate."""
+    context = prompt_tokens + output_tokens // 2
+    decoding_s = output_tokens * decode_limit(model, context, concurrency).seconds
+    prompts = prefill_limit(model, prompt_tokens, chunk_tokens, prompts=concurrency)
+    return concurrency * output_tokens / (decoding_s + prompts.seconds)
 
 
 def model_on(

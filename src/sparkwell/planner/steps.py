@@ -105,11 +105,20 @@ def prefill_s(model: Model, prompt_tokens: int, chunk_tokens: int, prompts: int 
     """Seconds to prefill ``prompts`` of that length, chunks of all of them filling the steps."""
     total = prompts * prompt_tokens
     chunks = prefill_chunks(total, chunk_tokens)
-    one = prefill_work(model.described, prompt_tokens, chunk_tokens)
-    each = prefill_work(model.described, total, chunk_tokens).weights_bytes
-    work = Work(each, 0.0, prompts * one.matrix_flops, prompts * one.other_flops)
+    work = _prompts_work(model, prompt_tokens, chunk_tokens, prompts)
     fixed_s = chunks * (model.layer_s + model.family.step_s)
     return _matrices_s(model, work) + fixed_s + exchange_s(model, total, chunks)
+
+
+def prefill_limit(model: Model, prompt_tokens: int, chunk_tokens: int, prompts: int = 1) -> Limit:
+    """The roofline of the same."""
+    return limit(model, _prompts_work(model, prompt_tokens, chunk_tokens, prompts))
+
+
+def _prompts_work(model: Model, prompt_tokens: int, chunk_tokens: int, prompts: int) -> Work:
+    one = prefill_work(model.described, prompt_tokens, chunk_tokens)
+    each = prefill_work(model.described, prompts * prompt_tokens, chunk_tokens).weights_bytes
+    return Work(each, 0.0, prompts * one.matrix_flops, prompts * one.other_flops)
 
 
 def first_token_s(model: Model, prompt_tokens: int, chunk_tokens: int, prompts: int = 1) -> float:

@@ -5,7 +5,11 @@
    A prompt with "@bench n=200 us=2000@" and "stream": true brings 200 events, one each 2000 us,
    each written by itself; its content is "@S000007T0000012345678901234@": the event's number and
    CLOCK_MONOTONIC in ns when it was written. Others get a short whole answer.
-   GET /stats says what has been asked, and the processor time. */
+   GET /stats says what has been asked, and the processor time.
+
+   --pace 50,20000,200000 is for clients that choose their prompts themselves: every stream has 50
+   tokens " a", the first after 200,000 us, then one each 20,000; --stall 3000000,2000000 has all of
+   it stand still for 2 s, once, 3 s after the first stream began. */
 #include "heap.h"
 #include "net.h"
 
@@ -21,6 +25,9 @@
   "\"model\":\"bench\",\"choices\":["
 #define EVENT                                                                                      \
   CHUNK "{\"index\":0,\"delta\":{\"content\":\"@S%06dT%019lld@\"},\"logprobs\":null,"               \
+        "\"finish_reason\":null}]}\n\n"
+#define TOKEN                                                                                      \
+  CHUNK "{\"index\":0,\"text\":\" a\",\"delta\":{\"content\":\" a\"},\"logprobs\":null,"          \
         "\"finish_reason\":null}]}\n\n"
 #define LAST CHUNK "{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
 #define USAGE                                                                                      \
@@ -39,6 +46,10 @@ static int poll_fd;
 static Heap streams;
 static long whole, streamed, aborted, connections, behind;
 static char models[4096];
+static struct {
+  int events, us, first_us, stall_at_us, stall_us;
+  ns_t began;
+} pace;
 
 static void await(Conn *c, int out) {
   struct epoll_event event = {.events = EPOLLIN | (out ? EPOLLOUT : 0), .data.ptr = c};
@@ -80,21 +91,38 @@ static void say_chunk(Conn *c, const char *format, ...) {
   say(c, text, snprintf(text, sizeof text, "%x\r\n%s\r\n", size, body));
 }
 
-static void next_event(Conn *c) {
-  if (c->out.used) behind++; /* the reader is slower than the stream */
-  if (c->sent < c->events) {
-    say_chunk(c, EVENT, c->sent++, (long long)now_ns());
-    ns_t due = c->timer.due + c->every, now = now_ns();
-    return set_timer(&streams, &c->timer, due < now ? now + c->every : due);
-  }
+static void end(Conn *c) {
   stop_timer(&streams, &c->timer);
   say_chunk(c, LAST);
   if (c->usage) say_chunk(c, USAGE, c->events, c->events + 2);
   say(c, "e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n", 24);
 }
 
+static void next_event(Conn *c) {
+  if (c->out.used) behind++; /* the reader is slower than the stream */
+  if (c->sent < c->events) {
+    say_chunk(c, pace.events ? TOKEN : EVENT, c->sent++, (long long)now_ns());
+    if (pace.events && c->sent == c->events) return end(c);
+    ns_t due = c->timer.due + c->every, now = now_ns();
+    return set_timer(&streams, &c->timer, due < now ? now + c->every : due);
+  }
+  end(c);
+}
+
 static int has(const char *body, size_t size, const char *words) {
   return memmem(body, size, words, strlen(words)) != 0;
+}
+
+static void generate_paced(Conn *c) {
+  c->events = pace.events, c->every = pace.us * 1000LL;
+  if (!pace.began) pace.began = now_ns();
+  set_timer(&streams, &c->timer, now_ns() + pace.first_us * 1000LL);
+}
+
+static void stall_once(void) {
+  if (!pace.stall_us || !pace.began || now_ns() < pace.began + pace.stall_at_us * 1000LL) return;
+  usleep(pace.stall_us);
+  pace.stall_us = 0;
 }
 
 static void generate(Conn *c, const char *body, size_t size) {
@@ -112,6 +140,7 @@ static void generate(Conn *c, const char *body, size_t size) {
   const char *head = HEAD "content-type: text/event-stream; charset=utf-8\r\n"
                           "transfer-encoding: chunked\r\n\r\n";
   say(c, head, strlen(head));
+  if (pace.events) return generate_paced(c);
   set_timer(&streams, &c->timer, now_ns() + c->every);
   if (c->events > 0) say_chunk(c, EVENT, c->sent++, (long long)now_ns());
 }
@@ -182,6 +211,7 @@ static void serve(int *listeners) {
   struct epoll_event ready[MOST_EVENTS];
   for (;;) {
     int count = wait_for(poll_fd, ready, MOST_EVENTS, next_due(&streams));
+    stall_once();
     for (int i = 0; i < count; i++) {
       void *what = ready[i].data.ptr;
       if (what == &listeners[0] || what == &listeners[1]) {
@@ -204,6 +234,10 @@ int main(int count, char **words) {
     if (!strcmp(words[i], "--port")) port = atoi(words[i + 1]);
     if (!strcmp(words[i], "--uds")) uds = words[i + 1];
     if (!strcmp(words[i], "--core")) core = atoi(words[i + 1]);
+    if (!strcmp(words[i], "--pace"))
+      sscanf(words[i + 1], "%d,%d,%d", &pace.events, &pace.us, &pace.first_us);
+    if (!strcmp(words[i], "--stall"))
+      sscanf(words[i + 1], "%d,%d", &pace.stall_at_us, &pace.stall_us);
     if (!strcmp(words[i], "--served-model-name")) name = words[i + 1];
   }
   on_core(core), many_files(), signal(SIGPIPE, SIG_IGN);

@@ -57,6 +57,11 @@ class Paths:
         return self.state / "sparkwell.db"
 
     @property
+    def benchmarks(self) -> Path:
+        """One file for each run of `sparkwell bench`."""
+        return self.state / "benchmarks"
+
+    @property
     def socket(self) -> Path:
         """The daemon's control socket."""
         return self.state / "daemon.sock"

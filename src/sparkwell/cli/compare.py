@@ -71,7 +71,7 @@ def compare(
     counts = parse_concurrency(concurrency)
     pairs = _pairs(models, profiles or ("balanced",))
     if plot is not None:
-        from sparkwell.cli.plot import check_picture
+        from sparkwell.cli.picture import check_picture
 
         check_picture(plot)
     from sparkwell.planner.compare import compare as lay_out

@@ -34,6 +34,7 @@ COMMANDS = {
     "events": "Show what happened, and why.",
     "keys": "Make, list, rotate and revoke the keys of clients.",
     "usage": "Show what keys used: requests and tokens.",
+    "bench": "Measure how fast a running model really is.",
     "batch": "Answer the requests of a file, as OpenAI's Batch API does.",
     "pull": "Download a model's weights.",
     "preflight": "Check whether a model could be started here, without starting it.",

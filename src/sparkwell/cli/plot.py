@@ -1,15 +1,10 @@
-"""The picture of `sparkwell compare --plot`: the memory split, and tokens/s against concurrency.
+"""The picture of `sparkwell compare --plot`: the memory split, and tokens/s against concurrency."""
 
-matplotlib is imported here and nowhere else, and only when a picture is asked for. Colours are
-those of Okabe and Ito, which colour-blind people can tell apart.
-"""
-
-import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sparkwell.core.errors import EnvironmentFault, UsageError
+from sparkwell.cli.picture import LINES, MARKERS, drawn, plain, plain_numbers, save
 from sparkwell.core.units import GIB
 from sparkwell.planner.compare import Candidate, Comparison
 from sparkwell.planner.plan import Plan
@@ -19,8 +14,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
-
-SUFFIXES = (".png", ".svg")
 
 
 class _Part(NamedTuple):
@@ -40,8 +33,6 @@ _PARTS: Mapping[str, _Part] = {  # in the order of the bar
     "headroom": _Part("#FFFFFF"),
     "guard's floor": _Part("#E8E8E8", hatch="////"),
 }
-_LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C8C8C")
-_MARKERS = "osD^vPX*"
 _EDGE = "#7A7A7A"
 _UNKNOWN = "not known, as the memory's bandwidth is"
 _RED = "#B00020"
@@ -49,72 +40,18 @@ _HEIGHT = 0.52
 # A figure is written into a part that is at least this share of the axis, in GiB beyond the end.
 _WIDE = 0.055
 _LEAST_BEYOND = 0.05
-_STYLE: Any = {  # rcParams by name
-    "svg.hashsalt": "sparkwell",
-    "svg.fonttype": "none",
-    "font.family": "DejaVu Sans",
-    "font.size": 10,
-    "hatch.linewidth": 0.6,
-    "hatch.color": "#7A7A7A",
-}
-
-
-def check_picture(file: Path) -> None:
-    """Whether a picture could be written there, before anything is computed for it.
-
-    Raises UsageError for another suffix, EnvironmentFault for a folder that takes no file, and
-    where matplotlib is missing.
-    """
-    if file.suffix.lower() not in SUFFIXES:
-        raise UsageError(
-            f"--plot writes PNG or SVG, and {file.name!r} ends in neither.",
-            hint=f"For example: --plot {file.stem or 'compare'}.png",
-        )
-    folder = file.parent
-    if not folder.is_dir():
-        raise EnvironmentFault(
-            f"--plot: there is no folder {str(folder)!r}.", hint=f"Make it: mkdir -p {folder}"
-        )
-    if file.is_dir() or not os.access(file if file.exists() else folder, os.W_OK):
-        raise EnvironmentFault(
-            f"--plot: {str(file)!r} cannot be written.", hint="Name a file in a folder of yours."
-        )
-    _have_matplotlib()
-
-
-def _have_matplotlib() -> None:
-    try:
-        import matplotlib.figure  # noqa: F401 - whether it is there
-    except ImportError:
-        raise EnvironmentFault(
-            "--plot draws with matplotlib, and it is not installed.",
-            hint="pip install 'sparkwell[plot]'",
-        ) from None
 
 
 def draw(comparison: Comparison, file: Path) -> None:
     """Write the picture; its format goes by the suffix. The same plans give the same bytes."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-    with mpl.rc_context(_STYLE):
-        rows = len(comparison.candidates)
-        size = (15, max(4.4, 2.4 + 0.55 * rows))
-        layout = ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.1)
-        figure = Figure(figsize=size, dpi=130, layout=layout)
+    rows = len(comparison.candidates)
+    with drawn((15, max(4.4, 2.4 + 0.55 * rows))) as figure:
         left, right = figure.subplots(1, 2, width_ratios=(1.35, 1))
         figure.suptitle(title(comparison), fontsize=13, fontweight="bold")
         _bars(left, comparison)
         _curves(right, comparison)
         _legend_of_parts(figure, left)
-        _save(figure, file)
-
-
-def _save(figure: "Figure", file: Path) -> None:
-    kind = file.suffix.lower().removeprefix(".")
-    metadata = {"Date": None} if kind == "svg" else {}
-    figure.savefig(file, format=kind, metadata=metadata)
+        save(figure, file)
 
 
 def title(comparison: Comparison) -> str:
@@ -249,15 +186,14 @@ def _curves(axes: "Axes", comparison: Comparison) -> None:
             label = f"{comparison.labels[place]}{_state(each)}"
             lines.append(_curve(axes, place, label, each.plan.speed, dashed=not each.fits))
     if lines:
-        _scales(axes)
+        plain_numbers(axes)
         _legend_of_curves(axes, lines)
     else:
         axes.text(0.5, 0.5, _UNKNOWN, ha="center", transform=axes.transAxes)
     axes.set_xlabel(_requests_label(comparison))
     axes.set_ylabel("tokens/s of all together")
     axes.set_title("Speed", loc="left", fontweight="bold")
-    axes.grid(which="major", color="#DDDDDD", linewidth=0.7)
-    axes.spines[["top", "right"]].set_visible(False)
+    plain(axes)
 
 
 def _legend_of_curves(axes: "Axes", lines: Iterable[tuple[float, "Line2D"]]) -> None:
@@ -283,22 +219,10 @@ def _curve(
     (line,) = axes.plot(
         counts,
         [points[count] for count in counts],
-        color=_LINES[place % len(_LINES)],
-        marker=_MARKERS[place % len(_MARKERS)],
+        color=LINES[place % len(LINES)],
+        marker=MARKERS[place % len(MARKERS)],
         markersize=5,
         linestyle="--" if dashed else "-",
         label=label,
     )
     return points[counts[-1]], line
-
-
-def _scales(axes: "Axes") -> None:
-    """Powers of two across, 1, 2 and 5 of each decade up; as plain numbers."""
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    axes.set_xscale("log", base=2)
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(lambda value, _place: f"{value:,g}")

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sparkwell.catalog import load_catalog
 from sparkwell.catalog.described import describe_recipe
 from sparkwell.catalog.recipe import FlagValue
-from sparkwell.cli.plot import check_picture, draw, memory_split, title
+from sparkwell.cli.picture import check_picture
+from sparkwell.cli.plot import draw, memory_split, title
 from sparkwell.core.errors import EnvironmentFault, UsageError
 from sparkwell.engines.vllm import rules_for
 from sparkwell.hardware.description import find_machine

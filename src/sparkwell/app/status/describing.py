@@ -62,6 +62,7 @@ class Describer:
             "endpoint": str(spec.endpoint) if spec else None,
             "container": container.name if container else None,
             "image": container.image if container else None,
+            "flags": json.loads(label(spec, "flags") or "{}"),
             "held_bytes": instance.now_held_bytes,
             "log": self._driver.log_path(instance.id) if self._driver.knows(instance.id) else None,
         }

@@ -1,0 +1,25 @@
+"""What came of a run so far. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sparkwell.bench.figures import Figures
+from sparkwell.bench.sample import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """One repeat of a case; ``broken`` says why it ended before its last request."""
+
+    figures: Figures
+    samples: Sequence[Sample]
+    began_s: float
+    broken: str | None = None
+
+
+@dataclass(slots=True)
+class Measured:
+    """Repeats of each case, by its place in the order; ``broken`` says why there are no more."""
+
+    repeats: dict[int, list[Repeat]] = field(default_factory=dict)
+    broken: str | None = None

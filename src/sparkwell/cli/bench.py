@@ -1,0 +1,249 @@
+"""`sparkwell bench` and what belongs to it: measure, list, show, compare."""
+
+import json
+import shlex
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sparkwell.cli.bench_files import Files, file_options
+from sparkwell.cli.bench_options import Numbers, SloOption, WithModel
+from sparkwell.cli.client import AdminClient, NoDaemonError, no_daemon_here, run
+from sparkwell.cli.context import Context, json_option, pass_context
+from sparkwell.core.errors import SparkwellError, UsageError
+
+if TYPE_CHECKING:
+    from sparkwell.app.benching import BenchWish, Subject
+    from sparkwell.bench.figures import Slo
+
+KEY = "SPARKWELL_API_KEY"
+BROKEN = 1
+
+
+@click.group(cls=WithModel, short_help="Measure how fast a running model really is.")
+def bench() -> None:
+    """Measure how fast a running model really is, beside plan, guide and hardware limit.
+
+    \b
+      sparkwell bench                        the quick suite, of the model that runs
+      sparkwell bench qwen3-8b-fp8 --suite guide
+      sparkwell bench list                   the runs that were kept
+      sparkwell bench compare 2 1            the newest run against the one before
+    """  # noqa: D301 - \b is click's mark for "leave these lines alone"
+
+
+@bench.command("run")
+@click.argument("model", required=False)
+@click.option(
+    "--suite",
+    default="quick",
+    show_default=True,
+    help="quick, guide, prefix, long-context or mixed.",
+)
+@click.option(
+    "--concurrency",
+    type=Numbers(int, 1, 100_000),
+    metavar="N,N,…",
+    help="Clients at once, in the place of the suite's.",
+)
+@click.option(
+    "--rate",
+    type=Numbers(float, 0.001, 10_000),
+    metavar="R,R,…",
+    help="Requests a second that come when they come (Poisson).",
+)
+@click.option("--prompt-tokens", type=click.IntRange(1), metavar="N", help="Length of each prompt.")
+@click.option("--output-tokens", type=click.IntRange(1), metavar="N", help="Length of each answer.")
+@click.option("--requests", type=click.IntRange(1), metavar="N", help="Requests of each case.")
+@click.option(
+    "--repeats",
+    type=click.IntRange(1, 100),
+    default=3,
+    show_default=True,
+    help="Times that all of it is measured.",
+)
+@click.option(
+    "--slo", type=SloOption(), metavar="ttft=2s,tpot=50ms", help="Count as goodput what keeps this."
+)
+@click.option(
+    "--seed",
+    metavar="WORD",
+    help="Ask the prompts of another run with this seed.  [default: new ones]",
+)
+@click.option("--direct", is_flag=True, help="Ask the engine itself, not through the gateway.")
+@click.option(
+    "--url", metavar="URL", help="Another endpoint, such as http://box:8000; needs MODEL."
+)
+@file_options
+@json_option
+@pass_context
+def run_(
+    context: Context,
+    /,
+    model: str | None,
+    suite: str,
+    concurrency: tuple[int, ...] | None,
+    rate: tuple[float, ...] | None,
+    prompt_tokens: int | None,
+    output_tokens: int | None,
+    requests: int | None,
+    repeats: int,
+    slo: "Slo | None",
+    seed: str | None,
+    direct: bool,
+    url: str | None,
+    as_json: bool,
+    **files: Path | None,
+) -> int:
+    """Measure MODEL, or the one model that runs.
+
+    Every prompt is new, so that no cache knows it; the first requests warm up and do not count.
+    Figures are means of the repeats with a 95 % interval. What was measured until Ctrl-C, or until
+    the engine died, is kept and marked. A key is taken from SPARKWELL_API_KEY.
+    """
+    from sparkwell.app.benching import BenchWish
+    from sparkwell.bench.suites import Changes
+    from sparkwell.bench.suites import suite as suite_named
+
+    wanted = Files(**files)
+    wanted.check()
+    changes = Changes(concurrency, rate, prompt_tokens, output_tokens, requests)
+    wish = BenchWish(
+        suite_named(suite), changes, repeats, shlex.join(["sparkwell", *sys.argv[1:]]),
+        seed or f"{time.time():.3f}", slo,
+    )  # fmt: skip
+    subject = run(_subject(context, model, url, direct=direct))
+    return _measured(context, subject, wish, wanted, as_json=as_json)
+
+
+async def _subject(
+    context: Context, model: str | None, url: str | None, *, direct: bool
+) -> "Subject":
+    from sparkwell.app.benching import elsewhere, own_subject, running
+
+    key = context.environ.get(KEY)
+    if url is not None:
+        if model is None:
+            raise UsageError(
+                "Which model of that endpoint?", hint="`sparkwell bench MODEL --url URL`"
+            )
+        return elsewhere(url, model, key)
+    status = await _status(context)
+    instance = running(status, model)
+    subject = own_subject(context.models, context.settings.gateway, status, instance, direct=direct)
+    return replace(subject, target=replace(subject.target, key=key))
+
+
+async def _status(context: Context) -> dict[str, Any]:
+    try:
+        async with AdminClient(context.paths) as client:
+            return await client.get("status")
+    except NoDaemonError:
+        raise await no_daemon_here(context) from None
+
+
+def _measured(
+    context: Context, subject: "Subject", wish: "BenchWish", files: Files, *, as_json: bool
+) -> int:
+    """Measure, keep what came, show it; whatever ends it early comes after that."""
+    import uvloop
+
+    from sparkwell.app.benching import bench as measure
+    from sparkwell.app.benching import chosen_cases, told
+    from sparkwell.bench.results import Measured
+    from sparkwell.cli.bench_text import display
+
+    measured, cases = Measured(), chosen_cases(subject, wish)
+    many_files()
+    try:
+        with display(cases, wish.repeats, quiet=as_json) as show:
+            uvloop.run(measure(subject, wish, measured, show))
+    finally:
+        if measured.repeats:
+            _kept(context, told(subject, wish, measured), files, as_json=as_json)
+    return BROKEN if measured.broken else 0
+
+
+def many_files() -> None:
+    """As many connections as the system lets this process have: the usual limit is 1,024 files."""
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _kept(context: Context, document: dict[str, Any], files: Files, *, as_json: bool) -> None:
+    """Show it first: what follows may fail, as where a disk is full."""
+    from sparkwell.cli.bench_text import text
+    from sparkwell.store.benchmarks import save
+
+    click.echo(json.dumps(document) if as_json else text(document))
+    file = save(context.paths.benchmarks, document)
+    files.write(document)
+    if not as_json:
+        click.echo(f"Kept as {file}.")
+
+
+@bench.command("list")
+@json_option
+@pass_context
+def list_(context: Context, as_json: bool) -> None:
+    """List the runs that were kept, newest first."""
+    from sparkwell.cli.bench_text import listing
+    from sparkwell.store.benchmarks import load, runs
+
+    folder, found = context.paths.benchmarks, []
+    for name in runs(folder):
+        try:
+            found.append(load(folder, name))
+        except SparkwellError as error:
+            click.echo(error.message, err=True)
+    if as_json:
+        kept = ("run", "at", "model", "suite", "broken")
+        rows = [{name: each[name] for name in kept} for each in found]
+        click.echo(json.dumps({"runs": rows}))
+    else:
+        click.echo(listing(found))
+
+
+@bench.command("show")
+@click.argument("name", metavar="RUN", default="1")
+@file_options
+@json_option
+@pass_context
+def show(context: Context, /, name: str, as_json: bool, **files: Path | None) -> None:
+    """Show a run that was kept: its name, how that begins, its number in the list, or a file."""
+    from sparkwell.cli.bench_text import text
+    from sparkwell.store.benchmarks import load
+
+    wanted = Files(**files)
+    wanted.check()
+    document = load(context.paths.benchmarks, name)
+    click.echo(json.dumps(document) if as_json else text(document))
+    wanted.write(document)
+
+
+@bench.command("compare")
+@click.argument("before", metavar="RUN")
+@click.argument("after", metavar="RUN")
+@json_option
+@pass_context
+def compare(context: Context, before: str, after: str, as_json: bool) -> None:
+    """Compare two runs: the second over the first, with a 95 % interval.
+
+    A difference is called one only where the interval leaves out 1.
+    """
+    from sparkwell.bench.comparing import compare as compared
+    from sparkwell.cli.bench_text import comparison, comparison_document
+    from sparkwell.store.benchmarks import load
+
+    one, other = (load(context.paths.benchmarks, name) for name in (before, after))
+    rows = compared(one, other)
+    if as_json:
+        click.echo(json.dumps(comparison_document(one, other, rows)))
+    else:
+        click.echo(comparison(one, other, rows))

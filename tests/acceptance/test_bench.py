@@ -1,0 +1,203 @@
+"""`sparkwell bench` tells the truth: of an upstream with known times, and over a daemon."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.conftest import Home, end, wait_for
+from tests.acceptance.known_times import known
+
+Json = dict[str, Any]
+MODEL = "demo-qwen3"
+WITHIN = 0.02
+TRIES = 3
+"""A machine that stands still for a moment is no fault of the tool: the best of so many counts."""
+
+
+@pytest.fixture
+def needs_compiler() -> None:
+    """The upstream is a small C program: one in Python could not keep its own times."""
+    if not (shutil.which("cc") or shutil.which("gcc")):
+        say = pytest.fail if os.environ.get("CI") else pytest.skip
+        say("no C compiler (Debian's gcc and libc6-dev)")
+
+
+Script = Callable[..., None]
+
+
+def measured(home: Home, *words: str) -> Json:
+    """The one case of a run of one repeat."""
+    said = home.ok("bench", "demo", *words, "--repeats", "1", "--json", timeout=120)
+    [case] = json.loads(said)["cases"]
+    return dict(case)
+
+
+def refused(home: Home, *words: str, code: int) -> str:
+    """What a command that has to fail says."""
+    done = home.run("bench", *words)
+    assert done.returncode == code, done.stderr
+    return done.stderr
+
+
+def off_by(case: Json, streams: int) -> dict[str, float]:
+    """The share by which each figure is off."""
+    names = {
+        "ttft_ms": "ttft_mean_s",
+        "tpot_ms": "tpot_mean_s",
+        "tokens_per_s": "output_tokens_per_s",
+    }
+    true = known.truth(streams)
+    got = {name: case["measured"][ours]["mean"] for name, ours in names.items()}
+    return {
+        name: got[name] * (1000 if name.endswith("_ms") else 1) / true[name] - 1 for name in names
+    }
+
+
+@pytest.mark.usefixtures("needs_compiler")
+@pytest.mark.parametrize("streams", [1, 16, 64])
+def test_it_reports_the_truth(home: Home, streams: int) -> None:
+    """TTFT 200 ms, 20 ms a token and 100 tokens, within 2 %, with so many at once."""
+    tried = []
+    for _ in range(TRIES):
+        with known.upstream() as port:
+            words = ("--url", f"http://127.0.0.1:{port}", "--concurrency", str(streams))
+            case = measured(home, *words, "--requests", str(2 * streams))
+        assert case["failed"] == 0
+        tried.append(off_by(case, streams))
+        if max(map(abs, tried[-1].values())) <= WITHIN:
+            return
+    pytest.fail(f"off by more than {WITHIN:.0%}: {tried}")
+
+
+@pytest.mark.usefixtures("needs_compiler")
+def test_a_stall_shows_in_the_percentiles_of_all_who_came_meanwhile(home: Home) -> None:
+    """Of 20 requests a second, those due in the first second of a stall of two wait for one."""
+    with known.upstream("--stall", known.STALL) as port:
+        words = ("--url", f"http://127.0.0.1:{port}", "--rate", "20", "--requests", "200")
+        case = measured(home, *words)
+    ttft = [row[1] for row in case["repeats"][0]["requests"]["rows"]]
+    waited = sum(each > 1.2 for each in ttft)
+    assert 8 <= waited <= 35, "about 20 came in that second"
+    assert max(ttft) > 2.0
+    assert case["measured"]["ttft_p95_s"]["mean"] > 1.0
+    assert case["measured"]["ttft_p50_s"]["mean"] < 0.3
+
+
+@pytest.mark.usefixtures("needs_compiler")
+def test_a_stall_shows_with_clients_that_wait_for_it(home: Home) -> None:
+    with known.upstream("--stall", known.STALL) as port:
+        words = ("--url", f"http://127.0.0.1:{port}", "--concurrency", "4", "--requests", "16")
+        case = measured(home, *words)
+    assert case["measured"]["itl_most_s"]["mean"] > 1.9
+    assert case["measured"]["e2e_most_s"]["mean"] > 4.0
+
+
+@pytest.fixture
+def loaded(home: Home) -> Home:
+    home.ok("up", MODEL)
+    return home
+
+
+@pytest.mark.parametrize("way", [[], ["--direct"]])
+def test_a_model_that_runs_is_measured(loaded: Home, way: list[str]) -> None:
+    found = loaded.json("bench", *way, "--repeats", "2", "--concurrency", "1,4", "--requests", "8")
+    assert [case["clients"] for case in found["cases"]] == [1, 4]
+    assert found["model"] == MODEL
+    assert found["broken"] is None
+    assert found["flags"]["max_model_len"] == 2048
+    assert found["versions"]["engine"] == "vllm"
+    for case in found["cases"]:
+        assert (case["failed"], len(case["repeats"])) == (0, 2)
+        rows = [row for each in case["repeats"] for row in each["requests"]["rows"]]
+        assert {(row[4], row[5]) for row in rows} == {(128, 64)}, "lengths are exact"
+
+
+def test_runs_are_kept_shown_and_compared(loaded: Home, tmp_path: Path) -> None:
+    words = ("bench", MODEL, "--concurrency", "2", "--requests", "4", "--repeats", "2")
+    first, second = loaded.json(*words), loaded.json(*words, "--seed", "mine")
+    kept = loaded.json("bench", "list")["runs"]
+    assert [each["run"] for each in kept] == [second["run"], first["run"]]
+    assert loaded.json("bench", "show", "2") == first
+    assert loaded.json("bench", "show", first["run"]) == first
+    file = tmp_path / "rows.csv"
+    assert "OUTPUT TOKENS/S" in loaded.ok("bench", "show", "--csv", str(file))
+    assert file.read_text().startswith("run,model,suite,case,")
+    compared = loaded.json("bench", "compare", "2", "1")
+    assert {each["case"] for each in compared["figures"]} == {"2 at once"}
+    assert "TTFT p50" in loaded.ok("bench", "compare", first["run"], second["run"])
+
+
+def test_a_run_of_somebody_else_is_shown_from_its_file(loaded: Home, tmp_path: Path) -> None:
+    run = loaded.json("bench", "--concurrency", "1", "--requests", "1", "--repeats", "1")
+    file = tmp_path / "theirs.json"
+    file.write_text(json.dumps(run))
+    assert "not whole" not in loaded.ok("bench", "show", str(file)).lower()
+    file.write_text("{}")
+    assert "is no run of" in refused(loaded, "show", str(file), code=2)
+
+
+def test_a_model_that_is_not_loaded_is_not_measured(loaded: Home) -> None:
+    said = refused(loaded, "demo-llama", code=2)
+    assert "demo-llama is not loaded (loaded: demo-qwen3)" in said
+    assert "sparkwell up demo-llama" in said
+
+
+MISTAKES = (
+    (["--suite", "gide"], "no suite 'gide'"),
+    (["--concurrency", "1,x"], "no list of numbers"),
+    (["--concurrency", "0"], "is not from 1"),
+    (["--concurrency", "50000"], "more than the gateway's 2,000 connections"),
+    (["--rate", "-1"], "is not from"),
+    (["--slo", "ttft=fast"], "is none of ttft, tpot, e2e"),
+    (["--slo", "ttft=0s"], "is none of"),
+    (["--repeats", "0"], "is not in the range"),
+    (["--url", "box:8000"], "is no URL"),
+)
+
+
+def test_what_cannot_be_asked_is_told(loaded: Home) -> None:
+    for words, said in MISTAKES:
+        assert said in refused(loaded, MODEL, *words, code=2)
+
+
+def test_nobody_there_is_told(home: Home) -> None:
+    said = refused(home, "m", "--url", "http://127.0.0.1:9", code=2)
+    assert "m does not answer" in said
+
+
+def test_an_engine_that_dies_leaves_what_was_measured(home: Home, script: Script) -> None:
+    script(die_after_requests=12, die_code=-9)
+    home.ok("up", MODEL)
+    words = ("--direct", "--concurrency", "2", "--requests", "40", "--repeats", "1", "--json")
+    done = home.run("bench", *words)
+    found = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert "requests in a row failed" in found["broken"]
+    rows = found["cases"][0]["repeats"][0]["requests"]["rows"]
+    assert [row for row in rows if row[6] is None]
+    assert home.json("bench", "show")["broken"] == found["broken"]
+
+
+def test_what_was_measured_until_ctrl_c_is_kept(home: Home, script: Script) -> None:
+    script(ttft_s=0.2, tokens_per_s=200)
+    home.ok("up", MODEL)
+    out = home.root / "out"
+    words = ("--concurrency", "2", "--requests", "100", "--repeats", "1")
+    bench = home.spawn("bench", *words, output=out)
+    wait_for(lambda: "1 of 1: 10 %" in out.read_text() or bench.poll() is not None)
+    assert end(bench) == 130
+    assert "Not whole: stopped by hand" in out.read_text()
+    assert "stopped by hand" in home.json("bench", "show")["broken"]
+
+
+def test_a_run_that_cannot_be_kept_is_shown_all_the_same(loaded: Home) -> None:
+    loaded.paths.benchmarks.write_text("in the way")
+    done = loaded.run("bench", "--concurrency", "1", "--requests", "1", "--repeats", "1")
+    assert "OUTPUT TOKENS/S" in done.stdout
+    assert "could not be kept" in done.stderr
+    assert done.returncode == 2

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from sparkwell.web.access import Access
 from sparkwell.web.acting import Acting
+from sparkwell.web.benchmarks import Benchmarks
 from sparkwell.web.fragments import Fragments
 from sparkwell.web.happenings import Happenings
 from sparkwell.web.keys import Keys
@@ -55,6 +56,7 @@ def dashboard(
         Models(services, render, fragments),
         Acting(services, fragments, PREFIX),
         PlainPages(services, render, fragments, api),
+        Benchmarks(services, render, fragments),
         Logs(services, render, fragments, streams),
         Happenings(services, render, fragments),
         Keys(services, render, fragments, PREFIX, api),

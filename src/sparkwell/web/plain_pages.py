@@ -1,4 +1,4 @@
-"""Pages whose content is made in the browser, or is still to come."""
+"""Pages whose content is made in the browser."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ from sparkwell.web.values import Json, ModelEntry
 
 
 class PlainPages:
-    """The routes of /playground and /benchmarks."""
+    """The routes of /playground."""
 
     def __init__(
         self, services: Services, render: Renderer, fragments: Fragments, api: str
@@ -27,7 +27,6 @@ class PlainPages:
         """What is to be added to the application."""
         return [
             web.get("/playground", self.playground),
-            web.get("/benchmarks", self.benchmarks),
             web.post("/playground/key", self.own_key),
         ]
 
@@ -49,11 +48,6 @@ class PlainPages:
             pair=_pair(entries, running, request.query.get("model", "")),
             parts=self._fragments.of("other"),
         )
-
-    async def benchmarks(self, request: web.Request) -> web.Response:
-        """GET /benchmarks."""
-        parts = self._fragments.of("other")
-        return self._render.page(request, "benchmarks.html", page="benchmarks", parts=parts)
 
     async def own_key(self, _request: web.Request) -> web.Response:
         """POST /playground/key: what the playground asks with.

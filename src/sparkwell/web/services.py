@@ -71,6 +71,14 @@ class Services(Protocol):
         """The keys of clients, and what they used."""
         ...
 
+    async def benchmarks(self) -> Sequence[str]:
+        """The names of the runs of `sparkwell bench` that were kept, newest first."""
+        ...
+
+    async def benchmark(self, name: str) -> Json:
+        """One of them; UsageError where there is none of that name."""
+        ...
+
     def status(self) -> Json:
         """The document of ``sparkwell status --json``; cheap: asked once a second."""
         ...

@@ -102,6 +102,7 @@ class FakeServices:
             for n in range(1, 301)
         ]
         self.lines_per_s = 5.0
+        self.measured: dict[str, dict[str, Any]] = {}
         self.saved: list[RecipeEdit] = []
         self.followed: list[int] = []
         self.moves = moves
@@ -111,6 +112,14 @@ class FakeServices:
         self._random = random.Random(7)
 
     # ── status ──────────────────────────────────────────────────────────────────────────────
+    async def benchmarks(self) -> Sequence[str]:
+        return list(self.measured)
+
+    async def benchmark(self, name: str) -> Json:
+        if name not in self.measured:
+            raise UsageError(f"There is no run {name!r}.")
+        return self.measured[name]
+
     def status(self) -> Json:
         instances = [self._moved(each) for each in self.instances]
         given = documents.status(*instances, switch=self.switching, queue=self.queue, **self.more)

@@ -60,4 +60,5 @@ def services_of(
             own or OwnKey(built.keeper.book),
             keys_broken(built.paths.store, built.paths.keys_marker),
         ),
+        measured=built.paths.benchmarks,
     )

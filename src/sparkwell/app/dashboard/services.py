@@ -1,9 +1,11 @@
 """The dashboard's services over the parts of a daemon."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 
 from sparkwell.admin.api import Control, UpBody
 from sparkwell.app.dashboard.catalog import CatalogPages
@@ -16,6 +18,7 @@ from sparkwell.app.watching.watching import Watching
 from sparkwell.core.events import Event
 from sparkwell.core.findings import Finding
 from sparkwell.store import Store
+from sparkwell.store.benchmarks import load_kept, runs
 from sparkwell.store.events import UNSTORED, EventPage
 from sparkwell.supervisor.journal import Journal
 from sparkwell.web.services import (
@@ -46,6 +49,7 @@ class DashboardServices:
     read_logs: Logs
     editing: Editing
     client_keys: DashboardKeys
+    measured: Path
 
     # ── what is so ──────────────────────────────────────────────────────────────────────────
 
@@ -60,6 +64,14 @@ class DashboardServices:
     def findings(self) -> Sequence[Finding]:
         """What is wrong now: of the box as a whole first, then of each model that serves."""
         return findings_of(self.status(), self.watching)
+
+    async def benchmarks(self) -> Sequence[str]:
+        """The names of the runs of `sparkwell bench` that were kept, newest first."""
+        return await asyncio.to_thread(runs, self.measured)
+
+    async def benchmark(self, name: str) -> Json:
+        """One of them, by its whole name: a page reads no other file."""
+        return await asyncio.to_thread(load_kept, self.measured, name)
 
     # ── what is done ────────────────────────────────────────────────────────────────────────
 

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -183,14 +184,17 @@ def test_an_engine_that_dies_leaves_what_was_measured(home: Home, script: Script
     assert home.json("bench", "show")["broken"] == found["broken"]
 
 
-def test_what_was_measured_until_ctrl_c_is_kept(home: Home, script: Script) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_what_was_measured_until_it_was_stopped_is_kept(
+    home: Home, script: Script, number: int
+) -> None:
     script(ttft_s=0.2, tokens_per_s=200)
     home.ok("up", MODEL)
     out = home.root / "out"
     words = ("--concurrency", "2", "--requests", "100", "--repeats", "1")
     bench = home.spawn("bench", *words, output=out)
     wait_for(lambda: "1 of 1: 10 %" in out.read_text() or bench.poll() is not None)
-    assert end(bench) == 130
+    assert end(bench, number) == 130
     assert "Not whole: stopped by hand" in out.read_text()
     assert "stopped by hand" in home.json("bench", "show")["broken"]
 

@@ -19,6 +19,7 @@ VERSION = 1
 LATE_SHARE = 0.02
 """The client woke late by more than this share of what it measured: that figure is in doubt."""
 BUSY_SHARE = 0.7
+WIDE_SHARE = 0.5
 SHORTEST_S = 1.0
 """In less the client's own beginning is most of what it does."""
 _SPREADS = ("mean", "p50", "p90", "p95", "p99", "most")
@@ -119,11 +120,21 @@ def notes(case: Case, figures: Sequence[Figures]) -> list[str]:
         said.append(f"Shortened: this model takes {case.shortened_to:,} tokens at most.")
     if failed := sum(each.failed for each in figures):
         said.append(f"{failed:,} requests failed; they are in no latency.")
+    if _is_wide(figures):
+        said.append("The repeats differ so much that their mean tells little: measure again.")
     if any(_is_late(each) for each in figures):
         said.append("The client itself woke late: times as short as these are in doubt.")
     if any(_is_busy(each) for each in figures):
         said.append("The client needed most of a core: the engine may be faster than shown.")
     return said
+
+
+def _is_wide(figures: Sequence[Figures]) -> bool:
+    rates = [each.output_tokens_per_s for each in figures]
+    if len(rates) < 2:
+        return False
+    found = interval(rates)
+    return found.high is not None and found.high - found.mean > WIDE_SHARE * found.mean
 
 
 def _is_busy(figures: Figures) -> bool:

@@ -41,6 +41,7 @@ CHAT = Workload(128, 64)
 LONG = Workload(32_000, 256)
 DOCUMENT = Workload(4_224, 128, document_tokens=4_096)
 GUIDE_CLIENTS = (1, 16, 32, 64)
+CROWD = 256
 
 
 def closed(workload: Workload, clients: int, name: str | None = None, rounds: int = ROUNDS) -> Case:
@@ -72,6 +73,14 @@ SUITES: Mapping[str, Suite] = {
         Suite(
             "long-context", "one and eight requests with long prompts at once",
             (closed(LONG, 1, rounds=1), closed(LONG, 8, rounds=1)),
+        ),
+        Suite(
+            "crowd", "many more clients than run at once: what is left within --slo",
+            (
+                closed(SHORT, CROWD, "short"),
+                closed(Workload(128, 1024), CROWD, "long answers", rounds=2),
+                closed(Workload(8_320, 128, document_tokens=8_192), CROWD, "a shared prefix"),
+            ),
         ),
         Suite(
             "mixed", "short, long and chatty requests that come when they come",

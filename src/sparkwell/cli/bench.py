@@ -1,9 +1,12 @@
 """`sparkwell bench` and what belongs to it: measure, list, show, compare."""
 
+import asyncio
 import json
 import shlex
+import signal
 import sys
 import time
+from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +45,7 @@ def bench() -> None:
     "--suite",
     default="quick",
     show_default=True,
-    help="quick, guide, prefix, long-context or mixed.",
+    help="quick, guide, prefix, long-context, crowd or mixed.",
 )
 @click.option(
     "--concurrency",
@@ -161,11 +164,21 @@ def _measured(
     many_files()
     try:
         with display(cases, wish.repeats, quiet=as_json) as show:
-            uvloop.run(measure(subject, wish, measured, show))
+            uvloop.run(until_told(measure(subject, wish, measured, show)))
     finally:
         if measured.repeats:
             _kept(context, told(subject, wish, measured), files, as_json=as_json)
     return BROKEN if measured.broken else 0
+
+
+async def until_told(work: Coroutine[Any, Any, None]) -> None:
+    """End at SIGTERM as at Ctrl-C: what was measured is kept."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 def many_files() -> None:

@@ -87,6 +87,12 @@ def test_doubts_are_told(figures: Figures, words: str | None) -> None:
     assert (words in said[0]) if words else not said
 
 
+def test_repeats_that_differ_widely_are_told() -> None:
+    slow = figures([sample()], began_s=100.0, ended_s=120.0)
+    assert "differ so much" in notes(CASES[0], [got(), slow])[0]
+    assert not notes(CASES[0], [slow, slow])
+
+
 def test_what_was_shortened_is_told() -> None:
     case = Case("long", Workload(5, 11), 2, clients=1, shortened_to=2048)
     assert "2,048 tokens" in notes(case, [got()])[0]

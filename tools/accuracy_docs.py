@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from accuracy import speeds
 from accuracy.pairs import Pair, calibrated, calibrations
 from accuracy.peers import formulas, peer_summary, peers
 from accuracy.rows import (
@@ -183,6 +184,9 @@ def page() -> str:
         peer_summary=peer_summary(found),
         peers=peers(every),
         coefficients=coefficients(),
+        speed_summary=speeds.summary(),
+        speeds=speeds.every(),
+        speed_sources=speeds.sources(),
         versions=" and ".join(sorted({row.case.start.session.engine_version for row in every})),
     )
 

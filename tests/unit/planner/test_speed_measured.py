@@ -58,7 +58,8 @@ def test_within_15_percent_of_what_was_measured(row: MeasuredSpeed) -> None:
 
 @pytest.mark.parametrize("row", CHECKS, ids=name)
 def test_what_was_not_fitted_on_is_no_further_off_than_it_was(row: MeasuredSpeed) -> None:
-    assert abs(error(row)) < CHECK_ERRORS.get((row.model, row.weights), 0.15)
+    known = {} if row.source == "h100-bench" else CHECK_ERRORS  # the same engine and version
+    assert abs(error(row)) < known.get((row.model, row.weights), 0.15)
 
 
 # ── the form of the model, leaving a model out ──────────────────────────────────────────────

@@ -2,10 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from sparkwell.bench.tables import title
-from sparkwell.cli.picture import LINES, MARKERS, drawn, plain, plain_numbers, save
+from sparkwell.cli.picture import (
+    LINES,
+    MARKERS,
+    drawn,
+    plain,
+    plain_decades,
+    plain_numbers,
+    save,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,6 +59,9 @@ def _throughput(axes: "Axes", cases: Sequence[Json]) -> None:
     if not found:
         _nothing(axes, "no case with clients")
         return
+    if not _alike(found):
+        _bars(axes, found)
+        return
     for each in found:
         _measured_point(axes, each)
         if guide := each["guide"]:
@@ -70,6 +81,21 @@ def _throughput(axes: "Axes", cases: Sequence[Json]) -> None:
     plain(axes)
 
 
+def _alike(cases: Sequence[Json]) -> bool:
+    """Whether a line through them means something: the same requests, of more and more clients."""
+    return all(each["workload"] == cases[0]["workload"] for each in cases)
+
+
+def _bars(axes: "Axes", cases: Sequence[Json]) -> None:
+    """Each case by its name."""
+    means = [_mean(each, "output_tokens_per_s") or 0.0 for each in cases]
+    bars = axes.barh([str(each["name"]) for each in cases], means, color=_MEASURED)
+    axes.bar_label(bars, [f" {mean:,.0f}" for mean in means])
+    axes.invert_yaxis()
+    axes.margins(x=0.15)
+    plain(axes)
+
+
 def _measured_point(axes: "Axes", case: Json) -> None:
     got = case["measured"]["output_tokens_per_s"]
     half = 0.0 if got["low"] is None else got["mean"] - got["low"]
@@ -82,7 +108,7 @@ def _latency(axes: "Axes", cases: Sequence[Json]) -> None:
     """What more throughput costs those who wait."""
     axes.set_title("What those wait who share it", loc="left", fontweight="bold")
     lines = (("ttft_p50_s", "TTFT p50"), ("ttft_p99_s", "TTFT p99"), ("tpot_p50_s", "TPOT p50"))
-    drawn_any = False
+    drawn_any, style = False, "-" if _alike(_closed(cases)) else "none"
     for place, (figure, label) in enumerate(lines):
         points = [
             (_mean(each, "output_tokens_per_s"), 1000 * wait)
@@ -91,13 +117,13 @@ def _latency(axes: "Axes", cases: Sequence[Json]) -> None:
         ]
         if points:
             drawn_any = True
-            axes.plot(*zip(*points, strict=True), color=LINES[place], marker=MARKERS[place],
-                      label=label)  # fmt: skip
+            axes.plot(*zip(*points, strict=True), linestyle=style, color=LINES[place],
+                      marker=MARKERS[place], label=label)  # fmt: skip
     if not drawn_any:
         _nothing(axes, "no case with clients")
         return
     axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(lambda value, _place: f"{value:,g}")
+    plain_decades(axes.yaxis)
     axes.set_xlabel("output tokens/s of all together")
     axes.set_ylabel("ms")
     _legend(axes)
@@ -117,7 +143,7 @@ def _first_tokens(axes: "Axes", cases: Sequence[Json]) -> None:
         _nothing(axes, "no request was answered")
         return
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(lambda value, _place: f"{value:,g}")
+    plain_decades(axes.xaxis)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("ms to the first token")
     axes.set_ylabel("share of requests")
@@ -153,7 +179,8 @@ def _planned(axes: "Axes", cases: Sequence[Json]) -> None:
     axes.axhline(1, color="black", linewidth=0.8)
     axes.set_xticks([place + 0.2 for place in range(len(known))], [_name(each) for each in known])
     axes.yaxis.set_major_formatter(lambda value, _place: f"{value:.0%}")
-    _legend(axes)
+    axes.set_ylim(0, 1.3 * axes.dataLim.ymax)  # the legend stands above the bars
+    _legend(axes, loc="upper right")
     plain(axes)
 
 
@@ -170,8 +197,8 @@ def _nothing(axes: "Axes", why: str) -> None:
     axes.set_axis_off()
 
 
-def _legend(axes: "Axes") -> None:
+def _legend(axes: "Axes", loc: Literal["best", "upper right"] = "best") -> None:
     """Each label once."""
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(reversed(labels), reversed(handles), strict=True))
-    axes.legend(once.values(), once.keys(), frameon=False)
+    axes.legend(once.values(), once.keys(), frameon=False, loc=loc)

@@ -14,6 +14,7 @@ from sparkwell.core.errors import EnvironmentFault, UsageError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 SUFFIXES = (".png", ".svg")
@@ -88,18 +89,24 @@ def save(figure: "Figure", file: Path) -> None:
 
 
 def plain(axes: "Axes") -> None:
-    """A light grid, and no frame above and at the right."""
+    """A light grid behind all, and no frame above and at the right."""
+    axes.set_axisbelow(True)
     axes.grid(which="major", color="#DDDDDD", linewidth=0.7)
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def plain_numbers(axes: "Axes") -> None:
-    """Both scales logarithmic: 1, 2 and 5 of each decade up, as plain numbers."""
+    """Both scales logarithmic: powers of two across, 1, 2 and 5 of each decade up."""
+    axes.set_xscale("log", base=2)
+    axes.xaxis.set_major_formatter(lambda value, _place: f"{value:,g}")
+    axes.set_yscale("log")
+    plain_decades(axes.yaxis)
+
+
+def plain_decades(axis: "Axis") -> None:
+    """1, 2 and 5 of each decade of a logarithmic scale, as plain numbers."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    axes.set_xscale("log", base=2)
-    axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.yaxis.set_minor_formatter(NullFormatter())
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(lambda value, _place: f"{value:,g}")
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(lambda value, _place: f"{value:,g}")
+    axis.set_minor_formatter(NullFormatter())

@@ -23,6 +23,7 @@ from sparkwell.hardware.description import find_machine, machine_names
 from sparkwell.hardware.machine import Device, Machine
 from sparkwell.planner.engine_rules import EngineRules
 from sparkwell.planner.fit import Flags
+from sparkwell.planner.pace import AS_MODELLED, Pace
 from sparkwell.planner.plan import Plan, Question, make_plan
 from sparkwell.planner.profiles import DEFAULT, Choice, choose
 from sparkwell.planner.settings import resolve
@@ -143,7 +144,17 @@ class Planning:
             siblings=self.siblings(target.described),
             others=tuple(find_machine(name) for name in machine_names()),
             sleep_level=wish.sleep_level,
+            pace=self._pace(target, machine, version, wish),
         )
+
+    def _pace(self, target: Target, machine: Machine, version: str, wish: Wish) -> Pace:
+        """What `sparkwell bench` measured here of that model; as modelled on another machine."""
+        if target.recipe is None or wish.hardware is not None:
+            return AS_MODELLED
+        from sparkwell.bench.calibrating import pace
+        from sparkwell.store.benchmarks import of_model
+
+        return pace(of_model(self._paths.benchmarks, target.recipe.name), machine.name, version)
 
     def _known(self, target: Target, machine: Machine, rules: EngineRules, flags: Flags) -> Known:
         settings = resolve(flags, target.described, machine, rules)

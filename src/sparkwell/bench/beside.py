@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sparkwell.bench.suites import Case
 from sparkwell.catalog.guide_claims import Check, Claim, claims_for
+from sparkwell.planner.pace import AS_MODELLED, Pace
 from sparkwell.planner.plan import Plan
 from sparkwell.planner.speed import (
     closed_loop_limit_tokens_per_s,
@@ -32,7 +33,8 @@ class Expected:
 
     ``tpot_s`` is one token's time while all decode, ``tpot_limit_s`` the least that the hardware
     allows, ``bound`` by what. ``ttft_s`` is for prompts that come together and find nothing cached;
-    None where some would have to wait for their turn. ``running`` is how many run at once.
+    None where some would have to wait for their turn. ``running`` is how many run at once, ``pace``
+    what earlier runs had corrected already.
     """
 
     running: int
@@ -42,12 +44,18 @@ class Expected:
     tpot_s: float
     tpot_limit_s: float
     bound: Bound
+    pace: Pace = AS_MODELLED
 
 
 def expected(plan: Plan, case: Case) -> Expected | None:
     """None for what is not planned: an unknown bandwidth, arrivals at a rate, cached prompts."""
     described, machine = plan.question.described, plan.question.machine
-    model = model_on(described, machine, plan.memory.kv_per_token, plan.settings.tensor_parallel)
+    size, devices, pace = (
+        plan.memory.kv_per_token,
+        plan.settings.tensor_parallel,
+        plan.question.pace,
+    )
+    model = model_on(described, machine, size, devices, pace)
     if model is None or case.clients is None or case.workload.is_cached:
         return None
     return _closed_loop(model, plan, case, case.clients)
@@ -74,6 +82,7 @@ def _closed_loop(model: Model, plan: Plan, case: Case, clients: int) -> Expected
         tpot_s=decode_s(model, context, running),
         tpot_limit_s=least.seconds,
         bound=least.bound,
+        pace=model.pace,
     )
 
 

@@ -13,6 +13,7 @@ from sparkwell.planner.engine_rules import EngineRules
 from sparkwell.planner.kv import bytes_per_token
 from sparkwell.planner.memory import Calibration, Memory, plan_memory
 from sparkwell.planner.online import as_served
+from sparkwell.planner.pace import AS_MODELLED, Pace
 from sparkwell.planner.settings import CACHE_BYTES, Settings, resolve
 from sparkwell.planner.speed import Speed, estimate_speed
 from sparkwell.planner.startup import Startup, estimate_startup
@@ -32,7 +33,8 @@ class Question:
     ``basis`` says how far. ``beside_bytes`` is held by other engines on the same device,
     ``present_bytes`` of the weights are on the disk already.
     ``siblings`` are repositories of the same model in other formats, by format. ``sleep_level`` is
-    the level at which an engine with sleep mode will sleep, None where nobody has said.
+    the level at which an engine with sleep mode will sleep, None where nobody has said. ``pace`` is
+    how fast the model was when it was measured here.
     """
 
     described: Described
@@ -49,6 +51,7 @@ class Question:
     siblings: Mapping[str, str] = field(default_factory=dict)
     others: tuple[Machine, ...] = ()
     sleep_level: int | None = None
+    pace: Pace = AS_MODELLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +129,5 @@ def _speed(question: Question, settings: Settings, memory: Memory) -> Speed | No
         max_num_seqs=settings.max_num_seqs,
         max_num_batched_tokens=settings.max_num_batched_tokens,
         devices=settings.tensor_parallel,
+        pace=question.pace,
     )

@@ -1,10 +1,11 @@
 """How fast: one stream, many streams, and the wait for a first token, beside their limits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sparkwell.catalog.described import Described
 from sparkwell.hardware.machine import Machine
 from sparkwell.planner.efficiency import Efficiency, efficiency
+from sparkwell.planner.pace import AS_MODELLED, Pace
 from sparkwell.planner.steps import (
     Bound,
     Model,
@@ -71,15 +72,16 @@ def estimate_speed(
     max_num_seqs: int,
     max_num_batched_tokens: int,
     devices: int | None = None,
+    pace: Pace = AS_MODELLED,
 ) -> Speed | None:
     """Estimate decode, prefill and the first token; None where the bandwidth is unknown.
 
     ``kv_bytes_per_token`` counts all layers on all devices. ``batched`` goes in powers of two up
     to ``max_num_seqs``, and no further than ``kv_cache_tokens`` hold sequences of ``context``
     (without a limit where that is None). ``devices`` share the model by tensor parallelism: all
-    GPUs of the machine where it is None.
+    GPUs of the machine where it is None. ``pace`` is what was measured on it.
     """
-    model = model_on(described, machine, kv_bytes_per_token, devices)
+    model = model_on(described, machine, kv_bytes_per_token, devices, pace)
     if model is None:
         return None
     single = _batch(model, context, 1)
@@ -94,7 +96,7 @@ def estimate_speed(
         prompt_tokens=prompt_tokens,
         context=context,
         bound=single.bound,
-        efficiency=efficiency(described, machine, model.devices),
+        efficiency=_seen(efficiency(described, machine, model.devices), pace),
         batched=tuple(_batch(model, context, count) for count in concurrencies(most)),
     )
 
@@ -123,13 +125,23 @@ def closed_loop_limit_tokens_per_s(
 
 
 def model_on(
-    described: Described, machine: Machine, kv_bytes_per_token: float, devices: int | None = None
+    described: Described,
+    machine: Machine,
+    kv_bytes_per_token: float,
+    devices: int | None = None,
+    pace: Pace = AS_MODELLED,
 ) -> Model | None:
     """The model on that many devices of the machine; None where the bandwidth is unknown."""
     bandwidth = machine.bandwidth_bytes_per_s
     if bandwidth is None:
         return None
-    return Model(described, machine, bandwidth, devices or machine.gpus, kv_bytes_per_token)
+    devices = devices or machine.gpus
+    return Model(described, machine, bandwidth, devices, kv_bytes_per_token, pace=pace)
+
+
+def _seen(estimated: Efficiency, pace: Pace) -> Efficiency:
+    """With the source of what was measured here, if anything was."""
+    return replace(estimated, source=pace.source, measured=True) if pace.source else estimated
 
 
 def fitting(max_num_seqs: int, kv_cache_tokens: int | None, context: int) -> int:

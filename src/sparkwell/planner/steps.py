@@ -14,6 +14,7 @@ from sparkwell.planner.efficiency import (
     layer_s,
     weights_kind,
 )
+from sparkwell.planner.pace import AS_MODELLED, Pace
 from sparkwell.planner.traffic import (
     Arithmetic,
     Work,
@@ -45,7 +46,8 @@ class Model:
     """A model on ``devices`` of a machine, by tensor parallelism where there are several.
 
     ``bandwidth`` is that of one device in bytes/s; ``kv_bytes_per_token`` counts all layers.
-    ``served`` is False for an engine that is called directly, without HTTP.
+    ``served`` is False for an engine that is called directly, without HTTP. ``pace`` corrects times
+    by what was measured on this machine; limits stay what they are.
     """
 
     described: Described
@@ -54,6 +56,7 @@ class Model:
     devices: int
     kv_bytes_per_token: float
     served: bool = True
+    pace: Pace = AS_MODELLED
 
     @property
     def family(self) -> Family:
@@ -98,7 +101,7 @@ def decode_s(model: Model, context: int, sequences: int) -> float:
     kv_s = work.kv_bytes / (model.bandwidth * model.devices * family.kv)
     fixed_s = model.layer_s + family.step_s + server.step_s + sequences * family.sequence_s
     engine_s = _matrices_s(model, work) + kv_s + fixed_s + exchange_s(model, sequences)
-    return max(engine_s, sequences * server.token_s)
+    return model.pace.step * max(engine_s, sequences * server.token_s)
 
 
 def prefill_s(model: Model, prompt_tokens: int, chunk_tokens: int, prompts: int = 1) -> float:
@@ -107,7 +110,8 @@ def prefill_s(model: Model, prompt_tokens: int, chunk_tokens: int, prompts: int 
     chunks = prefill_chunks(total, chunk_tokens)
     work = _prompts_work(model, prompt_tokens, chunk_tokens, prompts)
     fixed_s = chunks * (model.layer_s + model.family.step_s)
-    return _matrices_s(model, work) + fixed_s + exchange_s(model, total, chunks)
+    own_s = _matrices_s(model, work) + fixed_s + exchange_s(model, total, chunks)
+    return model.pace.first * own_s
 
 
 def prefill_limit(model: Model, prompt_tokens: int, chunk_tokens: int, prompts: int = 1) -> Limit:
@@ -123,7 +127,7 @@ def _prompts_work(model: Model, prompt_tokens: int, chunk_tokens: int, prompts: 
 
 def first_token_s(model: Model, prompt_tokens: int, chunk_tokens: int, prompts: int = 1) -> float:
     """Seconds to the first tokens of prompts that come together to an idle engine."""
-    own_s = model.family.first_s + model.server.first_s
+    own_s = model.pace.first * (model.family.first_s + model.server.first_s)
     return prefill_s(model, prompt_tokens, chunk_tokens, prompts) + own_s
 
 

@@ -6,7 +6,7 @@ They are not in the daemon's database: the command line writes them, also where 
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,18 @@ def save(folder: Path, document: Mapping[str, Any]) -> Path:
 def runs(folder: Path) -> list[str]:
     """The names of the runs that were kept, newest first: they begin with their time."""
     return sorted((file.stem for file in folder.glob("*.json")), reverse=True)
+
+
+def of_model(folder: Path, model: str) -> Iterator[Json]:
+    """Runs of a model, newest first; what cannot be read is passed over."""
+    for name in runs(folder):
+        if f"-{model.replace('/', '-')}-" in name:
+            try:
+                document = _read(_file(folder, name))
+            except UsageError:
+                continue
+            if document["model"] == model:
+                yield document
 
 
 def load(folder: Path, name: str) -> Json:

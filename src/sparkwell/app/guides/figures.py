@@ -60,7 +60,7 @@ class Figures:
         """The speed of a claim's plan, at the context and concurrency that it names."""
         plan = self.plan(arguments)
         context = int(arguments.get("context") or arguments.get("prompt_tokens") or 512)
-        wanted = {
+        wanted: dict[str, Any] = {
             "context": context,
             "prompt_tokens": int(arguments.get("prompt_tokens") or min(context, 512)),
             "max_num_seqs": max(plan.settings.max_num_seqs, int(arguments.get("concurrency", 1))),

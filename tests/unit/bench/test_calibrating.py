@@ -1,0 +1,153 @@
+"""What was measured here corrects the next plan."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.bench.test_report import whole
+
+from sparkwell.app.paths import find_paths
+from sparkwell.app.planning import Planning, Wish
+from sparkwell.bench.beside import expected
+from sparkwell.bench.calibrating import pace
+from sparkwell.bench.suites import Case
+from sparkwell.bench.workload import Workload
+from sparkwell.catalog import load_catalog
+from sparkwell.hardware.description import find_machine
+from sparkwell.planner.pace import AS_MODELLED, Pace
+from sparkwell.planner.plan import Plan, make_plan
+from sparkwell.store.benchmarks import save
+
+MODEL, HERE, VERSION = "qwen3-8b-fp8", "dgx-spark", "0.10.1.1"
+
+
+def case(clients: int = 1, step: float = 1.0, first: float = 1.0, **changes: Any) -> dict[str, Any]:
+    """A case whose steps took ``step`` times as long as the model says."""
+    planned = {
+        "running": clients,
+        "tpot_s": 0.1,
+        "ttft_s": 0.5,
+        "pace": {"step": 1.0, "first": 1.0},
+    }
+    measured = {"tpot_p50_s": {"mean": 0.1 * step}, "ttft_p50_s": {"mean": 0.5 * first}}
+    found = {"clients": clients, "failed": 0, "notes": [], "planned": planned, "measured": measured}
+    return {**whole()["cases"][0], **found, **changes}
+
+
+def run(*cases: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    about = {"machine": {"name": HERE}, "versions": {"engine_version": VERSION}}
+    return {**whole(), **about, "model": MODEL, "at": 7.0, "cases": list(cases), **changes}
+
+
+def seen(*runs: dict[str, Any]) -> Pace:
+    return pace(runs, HERE, VERSION)
+
+
+def test_steps_and_first_tokens_are_seen_apart() -> None:
+    found = seen(run(case(1, 1.2, 0.8), case(16, 1.4, 3.0), case(64, 1.3, 9.0)))
+    assert found.step == pytest.approx(1.3)
+    assert (found.cases, found.at) == (3, 7.0)
+    assert found.first == pytest.approx(0.8), "of one client alone"
+
+
+def test_nothing_measured_changes_nothing() -> None:
+    assert seen() == AS_MODELLED
+    assert AS_MODELLED.source is None
+
+
+def test_a_plan_that_was_corrected_is_no_model() -> None:
+    """Else every run would take back what the one before had found."""
+    corrected = case(1, 1.0)
+    corrected["planned"]["pace"] = {"step": 2.0, "first": 1.0}
+    assert seen(run(corrected)).step == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"failed": 1},
+        {"notes": ["The client itself woke late: …"]},
+        {"planned": None},
+        {"clients": None},
+        {"measured": {}},
+        {"measured": {"tpot_p50_s": {"mean": 9.0}, "ttft_p50_s": {"mean": 0.5}}},
+    ],
+)
+def test_a_doubtful_case_tells_nothing(changes: dict[str, Any]) -> None:
+    assert seen(run({**case(1, 1.2), **changes})) == AS_MODELLED
+
+
+def test_clients_that_had_to_wait_tell_nothing() -> None:
+    crowded = case(256, 1.5)
+    crowded["planned"]["running"] = 64
+    assert seen(run(crowded)) == AS_MODELLED
+
+
+def test_what_was_shortened_tells_as_much() -> None:
+    assert seen(run(case(1, 1.5, notes=["Shortened: …"]))).step == pytest.approx(1.5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"broken": "the engine died"},
+        {"machine": {"name": "another"}},
+        {"versions": {"engine_version": "0.25.0"}},
+    ],
+)
+def test_runs_of_something_else_tell_nothing(changes: dict[str, Any]) -> None:
+    assert seen(run(case(1, 1.5), **changes)) == AS_MODELLED
+
+
+def test_the_newest_runs_count() -> None:
+    runs = [run(case(1, 1.1), at=9.0 - each) for each in range(3)]
+    assert seen(*runs, run(case(1, 4.0)), run(case(1, 4.0))).step == pytest.approx(1.1)
+
+
+# ── plans ───────────────────────────────────────────────────────────────────────────────────
+
+
+def planned(home: Path, runs: Sequence[dict[str, Any]] = (), **wish: Any) -> Plan:
+    paths = find_paths({"SPARKWELL_HOME": str(home)})
+    for number, each in enumerate(runs):
+        save(paths.benchmarks, {**each, "run": f"2026112{number}-000000-{MODEL}-guide"})
+    planning = Planning(paths, load_catalog(), {})
+    planning.__dict__["here"] = find_machine(HERE)  # a cached property
+    return planning.plan(MODEL, Wish(version=VERSION, **wish))
+
+
+def test_a_plan_says_what_was_measured_here(tmp_path: Path) -> None:
+    before = planned(tmp_path / "a")
+    after = planned(tmp_path / "b", [run(case(1, 1.25, 2.0), at=1_795_343_366.0)])
+    assert before.speed is not None
+    assert after.speed is not None
+    assert after.speed.efficiency.source.startswith("measured here on 2026-11-2")
+    ratio = before.speed.single_tokens_per_s / after.speed.single_tokens_per_s
+    assert ratio == pytest.approx(1.25)
+    assert after.speed.ttft_s / before.speed.ttft_s == pytest.approx(2.0)
+    assert after.speed.roofline_tokens_per_s == before.speed.roofline_tokens_per_s
+
+
+def test_another_machine_is_planned_as_modelled(tmp_path: Path) -> None:
+    runs = [run(case(1, 1.25))]
+    assert planned(tmp_path, runs, hardware=HERE).question.pace == AS_MODELLED
+
+
+def test_a_file_that_is_no_run_is_passed_over(tmp_path: Path) -> None:
+    folder = find_paths({"SPARKWELL_HOME": str(tmp_path)}).benchmarks
+    folder.mkdir(parents=True)
+    (folder / f"20270101-000000-{MODEL}-guide.json").write_text("{")
+    assert planned(tmp_path, [run(case(1, 1.25))]).question.pace.step == pytest.approx(1.25)
+
+
+def test_expectations_are_corrected_alike_and_say_so(tmp_path: Path) -> None:
+    one = Case("1 at once", Workload(512, 256), 3, clients=1)
+    plan = planned(tmp_path, [run(case(1, 1.25, 2.0))])
+    found = expected(plan, one)
+    modelled = expected(make_plan(planned(tmp_path / "none").question), one)
+    assert found is not None
+    assert modelled is not None
+    assert found.tpot_s / modelled.tpot_s == pytest.approx(1.25)
+    assert found.pace.step == pytest.approx(1.25)
+    assert found.tpot_limit_s == modelled.tpot_limit_s

@@ -1,32 +1,20 @@
-"""A measurement on this host: which model, where it is asked, what was expected of it."""
+"""A measurement: its cases as they run on the model, and what came of it as a document."""
 
 import platform
-import ssl
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
-from urllib.parse import urlsplit
 
 import sparkwell
-from sparkwell.app.planning import Wish
-from sparkwell.app.service import ModelService
-from sparkwell.app.settings.config import GatewaySettings
-from sparkwell.app.trust import trust_by
+from sparkwell.app.subject import Subject
 from sparkwell.bench.beside import expected, guide
-from sparkwell.bench.connection import Target
 from sparkwell.bench.figures import Slo
 from sparkwell.bench.measuring import Order, Progress, measure
 from sparkwell.bench.report import About, Beside, document
 from sparkwell.bench.results import Measured
 from sparkwell.bench.suites import Case, Changes, Suite, cases
-from sparkwell.bench.workload import Vocabulary
-from sparkwell.core.errors import NotReadyError, SparkwellError, UsageError
-from sparkwell.planner.plan import Plan
-
-Json = Mapping[str, Any]
-SMALLEST_VOCABULARY = 30_000
-"""Of a model that is not known here: nearly all have more."""
+from sparkwell.core.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,103 +30,6 @@ class BenchWish:
     command: str
     seed: str
     slo: Slo | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """The model that is measured, and how it is reached.
-
-    ``plan`` is that of the start that runs; None for what is not known here. ``most_tokens`` is
-    how long a sequence may be, ``most_clients`` how many the gateway lets in.
-    """
-
-    target: Target
-    url: str
-    model: str
-    vocabulary: Vocabulary
-    most_tokens: int | None = None
-    plan: Plan | None = None
-    engine: str | None = None
-    engine_version: str | None = None
-    flags: Json | None = None
-    most_clients: int | None = None
-
-
-def running(status: Json, model: str | None) -> Json:
-    """The instance of that model, or the only one that is ready; else NotReadyError."""
-    ready = [each for each in status["instances"] if each["state"] == "ready"]
-    names = ", ".join(sorted(each["model"] for each in ready)) or "none"
-    if model is None and len(ready) != 1:
-        raise NotReadyError(
-            f"Which model? Loaded: {names}.", hint="Name it: `sparkwell bench MODEL`."
-        )
-    found = [each for each in ready if model is None or each["model"].lower() == model.lower()]
-    if not found:
-        raise NotReadyError(
-            f"{model} is not loaded (loaded: {names}), so there is nothing to measure.",
-            hint=f"Start it: `sparkwell up {model}`.",
-        )
-    if found[0]["engine"] == "ollama":
-        raise UsageError(
-            f"{found[0]['model']} runs in Ollama, which takes no prompts of an exact length.",
-            hint="Only vLLM's models are measured so far.",
-        )
-    return dict(found[0])
-
-
-def own_subject(
-    models: ModelService, gateway: GatewaySettings, status: Json, instance: Json, *, direct: bool
-) -> Subject:
-    """A model of this daemon, asked through its gateway, or at its engine's own address."""
-    plan = _plan(models, instance)
-    shape = None if plan is None else plan.question.described.shape
-    endpoint = str(instance["endpoint"])
-    if direct:
-        target, url = _engine(endpoint), endpoint
-    else:
-        trust = trust_by(status.get("certificate"))
-        url = str(status["gateway"])
-        target = target_of(url, trust if isinstance(trust, ssl.SSLContext) else None)
-    return Subject(
-        target, url, str(instance["model"]),
-        Vocabulary(SMALLEST_VOCABULARY if shape is None else shape.vocab_size),
-        None if plan is None else plan.settings.max_model_len, plan,
-        instance["engine"], instance["engine_version"], instance.get("flags"),
-        None if direct else gateway.max_connections,
-    )  # fmt: skip
-
-
-def target_of(url: str, trust: ssl.SSLContext | None = None) -> Target:
-    """Where a URL such as http://box:8000 leads; UsageError for what is none."""
-    parts = urlsplit(url)
-    try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    if parts.scheme not in ("http", "https") or not parts.hostname or port == -1:
-        raise UsageError(f"{url!r} is no URL.", hint="One looks like http://box:8000.")
-    secure = parts.scheme == "https"
-    path = parts.path.rstrip("/").removesuffix("/v1") + "/v1/completions"
-    return Target(
-        parts.hostname, port or (443 if secure else 80), path,
-        trust=(trust or ssl.create_default_context()) if secure else None,
-    )  # fmt: skip
-
-
-def _engine(endpoint: str) -> Target:
-    kind, _, where = endpoint.partition(":")
-    if kind == "unix":
-        return Target("engine", 80, uds=where)
-    return Target(kind, int(where))
-
-
-def _plan(models: ModelService, instance: Json) -> Plan | None:
-    """Of the very flags that it was started with; None for what cannot be planned here."""
-    wish = Wish(version=instance["engine_version"], flags=instance.get("flags"))
-    try:
-        return models.planning.plan(str(instance["model"]), wish)
-    except SparkwellError:
-        return None
 
 
 async def bench(
@@ -197,9 +88,3 @@ def _machine(subject: Subject) -> dict[str, Any]:
     known = asdict(replace(subject.plan.question.machine, sources=()))
     kept = ("name", "title", "device", "total_bytes", "gpus", "bandwidth_bytes_per_s")
     return {name: known[name] for name in kept}
-
-
-def elsewhere(url: str, model: str, key: str | None) -> Subject:
-    """A model of another endpoint: nothing more is known of it."""
-    target = replace(target_of(url), key=key)
-    return Subject(target, url, model, Vocabulary(SMALLEST_VOCABULARY))

@@ -1,4 +1,4 @@
-"""`sparkwell bench` and what belongs to it: measure, list, show, compare."""
+"""`sparkwell bench`: measure a model that runs."""
 
 import asyncio
 import json
@@ -15,12 +15,14 @@ import click
 
 from sparkwell.cli.bench_files import Files, file_options
 from sparkwell.cli.bench_options import Numbers, SloOption, WithModel
+from sparkwell.cli.bench_runs import compare, list_, show
 from sparkwell.cli.client import AdminClient, NoDaemonError, no_daemon_here, run
 from sparkwell.cli.context import Context, json_option, pass_context
-from sparkwell.core.errors import SparkwellError, UsageError
+from sparkwell.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from sparkwell.app.benching import BenchWish, Subject
+    from sparkwell.app.benching import BenchWish
+    from sparkwell.app.subject import Subject
     from sparkwell.bench.figures import Slo
 
 KEY = "SPARKWELL_API_KEY"
@@ -126,7 +128,7 @@ def run_(
 async def _subject(
     context: Context, model: str | None, url: str | None, *, direct: bool
 ) -> "Subject":
-    from sparkwell.app.benching import elsewhere, own_subject, running
+    from sparkwell.app.subject import elsewhere, own_subject, running
 
     key = context.environ.get(KEY)
     if url is not None:
@@ -201,62 +203,5 @@ def _kept(context: Context, document: dict[str, Any], files: Files, *, as_json: 
         click.echo(f"Kept as {file}.")
 
 
-@bench.command("list")
-@json_option
-@pass_context
-def list_(context: Context, as_json: bool) -> None:
-    """List the runs that were kept, newest first."""
-    from sparkwell.cli.bench_text import listing
-    from sparkwell.store.benchmarks import load, runs
-
-    folder, found = context.paths.benchmarks, []
-    for name in runs(folder):
-        try:
-            found.append(load(folder, name))
-        except SparkwellError as error:
-            click.echo(error.message, err=True)
-    if as_json:
-        kept = ("run", "at", "model", "suite", "broken")
-        rows = [{name: each[name] for name in kept} for each in found]
-        click.echo(json.dumps({"runs": rows}))
-    else:
-        click.echo(listing(found))
-
-
-@bench.command("show")
-@click.argument("name", metavar="RUN", default="1")
-@file_options
-@json_option
-@pass_context
-def show(context: Context, /, name: str, as_json: bool, **files: Path | None) -> None:
-    """Show a run that was kept: its name, how that begins, its number in the list, or a file."""
-    from sparkwell.cli.bench_text import text
-    from sparkwell.store.benchmarks import load
-
-    wanted = Files(**files)
-    wanted.check()
-    document = load(context.paths.benchmarks, name)
-    click.echo(json.dumps(document) if as_json else text(document))
-    wanted.write(document)
-
-
-@bench.command("compare")
-@click.argument("before", metavar="RUN")
-@click.argument("after", metavar="RUN")
-@json_option
-@pass_context
-def compare(context: Context, before: str, after: str, as_json: bool) -> None:
-    """Compare two runs: the second over the first, with a 95 % interval.
-
-    A difference is called one only where the interval leaves out 1.
-    """
-    from sparkwell.bench.comparing import compare as compared
-    from sparkwell.cli.bench_text import comparison, comparison_document
-    from sparkwell.store.benchmarks import load
-
-    one, other = (load(context.paths.benchmarks, name) for name in (before, after))
-    rows = compared(one, other)
-    if as_json:
-        click.echo(json.dumps(comparison_document(one, other, rows)))
-    else:
-        click.echo(comparison(one, other, rows))
+for each in (list_, show, compare):
+    bench.add_command(each)

@@ -2,10 +2,11 @@
 
     python -m tests.browser.screenshots [FOLDER]
 
-The figures in them are made up (tests/unit/web/fake_services.py).
+The figures in them are made up (tests/unit/web/fake_services.py), but for those of Benchmarks.
 """
 
 import asyncio
+import json
 import sys
 from pathlib import Path
 from typing import cast
@@ -27,6 +28,8 @@ PAGES = {
     "benchmarks": "/ui/benchmarks",
     "keys": "/ui/keys",
 }
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "speed" / "results"
+RUNS = sorted(RESULTS.glob("*-guide.json"))
 LONGEST = 1060
 COLOURS, EXACT = 80, 12
 ANSWER = (
@@ -46,7 +49,9 @@ LOOKS = {
 
 async def main(folder: Path, only: set[str]) -> None:
     """Take them all, or those of the pages and looks named."""
-    site = Site(FakeServices(moves=True), answer=ANSWER, token_s=0.02)
+    services = FakeServices(moves=True)
+    services.measured = {run["run"]: run for run in map(json.loads, map(Path.read_text, RUNS))}
+    site = Site(services, answer=ANSWER, token_s=0.02)
     async with served(site), async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         for look in LOOKS:

@@ -85,6 +85,7 @@ def test_what_lies_where() -> None:
         "containers": "/h/state/containers",
         "ollama": "/h/state/ollama",
         "store": "/h/state/sparkwell.db",
+        "benchmarks": "/h/state/benchmarks",
         "socket": "/h/state/daemon.sock",
         "lock": "/h/state/daemon.lock",
         "admin_key": "/h/state/admin.key",

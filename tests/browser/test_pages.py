@@ -36,8 +36,7 @@ async def test_a_phone_does_not_scroll_sideways(tab: Tab, name: str) -> None:
     await tab.page.set_viewport_size(PHONE)  # type: ignore[arg-type]
     await tab.go(PAGES[name])
     await tab.page.wait_for_timeout(300)
-    width = await tab.page.evaluate("document.documentElement.scrollWidth")
-    assert width <= PHONE["width"]
+    assert await tab.settled_width(PHONE["width"]) <= PHONE["width"]
 
 
 @pytest.mark.parametrize("name", PAGES)

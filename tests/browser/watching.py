@@ -1,5 +1,7 @@
 """A browser's tab with what it complains of, and what it asks of others."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -48,6 +50,15 @@ class Tab:
 
     async def go(self, path: str) -> None:
         await self.page.goto(self.site.base + path)
+
+    async def settled_width(self, wanted: int, within_s: float = 5.0) -> int:
+        """How wide the page is, once it is no wider than wanted: a new viewport takes a while."""
+        deadline = time.monotonic() + within_s
+        while True:
+            width = int(await self.page.evaluate("document.documentElement.scrollWidth"))
+            if width <= wanted or time.monotonic() > deadline:
+                return width
+            await asyncio.sleep(0.05)
 
     async def grave(self) -> list[str]:
         """What axe finds serious or critical: its rule and the elements."""

@@ -16,7 +16,7 @@ from sparkwell.core.errors import NotReadyError
 _UNANSWERED = "Nothing was measured. `sparkwell status` says what runs here."
 WARM_UP_TOKENS = 64
 LATER_MOST, LATER_TOKENS = 64, 8
-"""After the first repeat an engine has compiled what it needs; only its memory has to be warm."""
+"""After the first repeat an engine has what it needs for so many; a short one will do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +102,7 @@ async def _warm_up(
 ) -> str | None:
     """As many at once as will be, so that what is compiled or allocated then is so already.
 
-    On an H100 vLLM compiled a kernel when 64 prompts came together for the first time: they waited
-    7 s. What was answered instead is returned, where no request got a whole answer.
+    What was answered instead is returned, where no request got a whole answer.
     """
     first = number == 1
     count = min(case.clients or 1, case.requests, case.requests if first else LATER_MOST)

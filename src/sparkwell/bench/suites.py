@@ -29,10 +29,9 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """Cases that belong together. ``about`` says what they show."""
+    """Cases that belong together."""
 
     name: str
-    about: str
     cases: tuple[Case, ...]
 
 
@@ -57,13 +56,13 @@ def _of(workload: Workload, clients: Iterable[int]) -> tuple[Case, ...]:
 SUITES: Mapping[str, Suite] = {
     suite.name: suite
     for suite in (
-        Suite("quick", "one client and sixteen, a minute or two", _of(CHAT, (1, 16))),
+        Suite("quick", _of(CHAT, (1, 16))),
         Suite(
-            "guide", "the guides' throughput figures: 1, 16, 32 and 64 at once",
+            "guide",
             _of(SHORT, GUIDE_CLIENTS),
         ),
         Suite(
-            "prefix", "what the prefix cache saves: a document first, and last, and none",
+            "prefix",
             (
                 closed(DOCUMENT, 8, "document first"),
                 closed(replace(DOCUMENT, order="question first"), 8, "question first"),
@@ -71,11 +70,11 @@ SUITES: Mapping[str, Suite] = {
             ),
         ),
         Suite(
-            "long-context", "one and eight requests with long prompts at once",
+            "long-context",
             (closed(LONG, 1, rounds=1), closed(LONG, 8, rounds=1)),
         ),
         Suite(
-            "crowd", "many more clients than run at once: what is left within --slo",
+            "crowd",
             (
                 closed(SHORT, CROWD, "short"),
                 closed(Workload(128, 1024), CROWD, "long answers", rounds=2),
@@ -83,7 +82,7 @@ SUITES: Mapping[str, Suite] = {
             ),
         ),
         Suite(
-            "mixed", "short, long and chatty requests that come when they come",
+            "mixed",
             (
                 Case("chat, 1/s", CHAT, 60, rate=1.0),
                 Case("chat, 4/s", CHAT, 240, rate=4.0),

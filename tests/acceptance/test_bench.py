@@ -146,6 +146,7 @@ def test_a_model_that_is_not_loaded_is_not_measured(loaded: Home) -> None:
     said = refused(loaded, "demo-llama", code=2)
     assert "demo-llama is not loaded (loaded: demo-qwen3)" in said
     assert "sparkwell up demo-llama" in said
+    assert "Did you mean demo-llama" in refused(loaded, "demo-lama", code=2)
 
 
 MISTAKES = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sparkwell.cli.batch_text import display, document, so_far, text
-from sparkwell.cli.client import AdminClient, Json, NoDaemonError, no_daemon_here, run
+from sparkwell.cli.client import KEY, run, told_by_daemon
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.core.errors import SparkwellError, UsageError
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from sparkwell.app.batching import BatchWish
     from sparkwell.batch.run import Course
 
-KEY = "SPARKWELL_API_KEY"
 SOME_FAILED = 1
 _file = click.Path(dir_okay=False, path_type=Path)
 
@@ -91,21 +90,12 @@ async def _wish(
     lines, key = read_lines(requests), context.environ.get(KEY)
     if url is not None:
         return BatchWish(requests, lines, answers, failed, url, key, concurrency=concurrency)
-    about = await _daemon(context)
+    about = await told_by_daemon(context, "version")
     return BatchWish(
         requests, lines, answers, failed, str(about["gateway"]), key,
         trust_by(about.get("certificate")), concurrency,
         lambda model: room_of(context.models, model),
     )  # fmt: skip
-
-
-async def _daemon(context: Context) -> Json:
-    """What this machine's daemon says of itself, its gateway's address and certificate too."""
-    try:
-        async with AdminClient(context.paths) as client:
-            return await client.get("version")
-    except NoDaemonError:
-        raise await no_daemon_here(context) from None
 
 
 def _answered(wish: "BatchWish", *, quiet: bool) -> "Course":

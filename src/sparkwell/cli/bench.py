@@ -16,7 +16,7 @@ import click
 from sparkwell.cli.bench_files import Files, file_options
 from sparkwell.cli.bench_options import Numbers, SloOption, WithModel
 from sparkwell.cli.bench_runs import compare, list_, show
-from sparkwell.cli.client import AdminClient, NoDaemonError, no_daemon_here, run
+from sparkwell.cli.client import KEY, run, told_by_daemon
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.core.errors import UsageError
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from sparkwell.app.subject import Subject
     from sparkwell.bench.figures import Slo
 
-KEY = "SPARKWELL_API_KEY"
 BROKEN = 1
 
 
@@ -137,18 +136,20 @@ async def _subject(
                 "Which model of that endpoint?", hint="`sparkwell bench MODEL --url URL`"
             )
         return elsewhere(url, model, key)
-    status = await _status(context)
-    instance = running(status, model)
+    status = await told_by_daemon(context, "status")
+    instance = running(status, _recipe_name(context, model))
     subject = own_subject(context.models, context.settings.gateway, status, instance, direct=direct)
     return replace(subject, target=replace(subject.target, key=key))
 
 
-async def _status(context: Context) -> dict[str, Any]:
-    try:
-        async with AdminClient(context.paths) as client:
-            return await client.get("status")
-    except NoDaemonError:
-        raise await no_daemon_here(context) from None
+def _recipe_name(context: Context, model: str | None) -> str | None:
+    """By its repository too; UnknownModelError with near names, unless it runs without a recipe."""
+    from sparkwell.app.targets import is_path
+    from sparkwell.catalog.ollama import is_ollama
+
+    if model is None or is_path(model) or is_ollama(model):
+        return model
+    return context.catalog.get(model).name
 
 
 def _measured(
@@ -166,14 +167,14 @@ def _measured(
     many_files()
     try:
         with display(cases, wish.repeats, quiet=as_json) as show:
-            uvloop.run(until_told(measure(subject, wish, measured, show)))
+            uvloop.run(until_stopped(measure(subject, wish, measured, show)))
     finally:
         if measured.repeats:
             _kept(context, told(subject, wish, measured), files, as_json=as_json)
     return BROKEN if measured.broken else 0
 
 
-async def until_told(work: Coroutine[Any, Any, None]) -> None:
+async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
     """End at SIGTERM as at Ctrl-C: what was measured is kept."""
     task = asyncio.ensure_future(work)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)

@@ -25,6 +25,8 @@ Json = dict[str, Any]
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 60.0
 LOG_BYTES = 4_000_000
+KEY = "SPARKWELL_API_KEY"
+"""The environment variable with the key that commands ask the gateway with."""
 FOLDER_VARIABLES = ("SPARKWELL_HOME", "HF_HOME", "HF_HUB_CACHE")
 
 
@@ -125,6 +127,15 @@ def no_daemon() -> NoDaemonError:
         "No daemon is running.",
         hint="`sparkwell up MODEL` starts one, or `sparkwell serve` in the foreground.",
     )
+
+
+async def told_by_daemon(context: Context, route: str) -> Json:
+    """What this machine's daemon answers to a GET; NoDaemonError with what an earlier one left."""
+    try:
+        async with AdminClient(context.paths) as client:
+            return await client.get(route)
+    except NoDaemonError:
+        raise await no_daemon_here(context) from None
 
 
 async def no_daemon_here(context: Context) -> NoDaemonError:

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from sparkwell.cli.client import AdminClient, Json, NoDaemonError, no_daemon_here, run
+from sparkwell.cli.client import Json, run, told_by_daemon
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.cli.table import table
 from sparkwell.cli.top_words import BECOMING_STATES, engine, serving
@@ -16,7 +16,7 @@ from sparkwell.core.units import GIB, duration
 @pass_context
 def ps(context: Context, as_json: bool) -> None:
     """List the engines of this daemon: state, requests, engine, where it runs, what it holds."""
-    instances = run(_instances(context))
+    instances = run(told_by_daemon(context, "status"))["instances"]
     if as_json:
         click.echo(json.dumps({"instances": instances}))
     elif not instances:
@@ -24,14 +24,6 @@ def ps(context: Context, as_json: bool) -> None:
     else:
         heads = ("MODEL", "STATE", "SERVING", "ENGINE", "RUNS AS", "HOLDS", "AGE", "INSTANCE")
         click.echo(table(heads, map(_row, instances)))
-
-
-async def _instances(context: Context) -> list[Json]:
-    try:
-        async with AdminClient(context.paths) as client:
-            return list((await client.get("status"))["instances"])
-    except NoDaemonError:
-        raise await no_daemon_here(context) from None
 
 
 def _row(entry: Json) -> tuple[str, ...]:

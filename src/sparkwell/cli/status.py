@@ -4,7 +4,7 @@ import json
 
 import click
 
-from sparkwell.cli.client import AdminClient, Json, NoDaemonError, no_daemon_here, run
+from sparkwell.cli.client import Json, run, told_by_daemon
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.cli.top_figures import figures_of, figures_words, machine_words, plain_words
 from sparkwell.cli.top_finding_words import first_advice, first_command, title, to_show
@@ -34,16 +34,8 @@ def status(context: Context, as_json: bool) -> None:
 
     At the end stand the findings: what is amiss, and what to type about it.
     """
-    current = run(_status(context))
+    current = run(told_by_daemon(context, "status"))
     click.echo(json.dumps(current) if as_json else _text(current))
-
-
-async def _status(context: Context) -> Json:
-    try:
-        async with AdminClient(context.paths) as client:
-            return await client.get("status")
-    except NoDaemonError:
-        raise await no_daemon_here(context) from None
 
 
 def _text(current: Json) -> str:

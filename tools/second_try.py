@@ -1,7 +1,8 @@
-"""Run what failed in the last run of the tests once more, alone: `.ci/run` does, after `make test`.
+"""Run the files whose tests failed in the last run once more: `.ci/run` does, after `make test`.
 
 A machine that stands still for seconds fails a test now and then that looks at a clock. What passes
 now is named, so that somebody mends it; more than a few failures are no accident and fail at once.
+Whole files, since tests may build on those before them in theirs.
 """
 
 import json
@@ -12,7 +13,6 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 FAILED = ROOT / ".pytest_cache" / "v" / "cache" / "lastfailed"
 MOST = 3
-AGAIN = ("-m", "pytest", "--last-failed", "--last-failed-no-failures=none")
 
 
 def failed(record: Path) -> list[str]:
@@ -38,10 +38,12 @@ def main() -> int:
     if reason := refusal(tests):
         print(reason, file=sys.stderr)
         return 1
-    print(f"Once more, alone: {', '.join(tests)}", flush=True)
-    status = subprocess.run([sys.executable, *AGAIN], cwd=ROOT, check=False).returncode
+    files = sorted({test.partition("::")[0] for test in tests})
+    print(f"Once more: {', '.join(files)}", flush=True)
+    again = [sys.executable, "-m", "pytest", *files]
+    status = subprocess.run(again, cwd=ROOT, check=False).returncode
     if status == 0:
-        print(f"UNSTEADY, passed only when alone; mend: {', '.join(tests)}")
+        print(f"UNSTEADY, passed only the second time; mend: {', '.join(tests)}")
     return status
 
 

@@ -15,18 +15,35 @@ def test_shaky():
     assert seen.exists() or seen.touch()
 def test_broken():
     assert not Path("broken").exists()
+"""
+OTHER = """
+from pathlib import Path
 def test_sound():
     Path("sound").write_text(Path("sound").read_text() + "x" if Path("sound").exists() else "x")
+"""
+IN_ORDER = """
+from pathlib import Path
+import pytest
+@pytest.fixture(scope="module")
+def opened():
+    return []
+def test_opens(opened):
+    opened.append(1)
+def test_shaky(opened):
+    assert opened
+    seen = Path("seen")
+    assert seen.exists() or seen.touch()
 """
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project of three tests, with the tool in it."""
+    """A project of three tests in two files, with the tool in it."""
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "second_try.py").write_text(TOOL.read_text())
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "test_it.py").write_text(SHAKY)
+    (tmp_path / "test_other.py").write_text(OTHER)
     return tmp_path
 
 
@@ -41,11 +58,16 @@ def both(project: Path) -> subprocess.CompletedProcess[str]:
     return run(project, "tools/second_try.py")
 
 
-def test_what_passes_alone_is_named(project: Path) -> None:
+def test_what_passes_then_is_named(project: Path) -> None:
     second = both(project)
     assert second.returncode == 0
-    assert "UNSTEADY, passed only when alone; mend: test_it.py::test_shaky" in second.stdout
-    assert (project / "sound").read_text() == "x"  # only what failed was run again
+    assert "UNSTEADY, passed only the second time; mend: test_it.py::test_shaky" in second.stdout
+    assert (project / "sound").read_text() == "x"  # not its file
+
+
+def test_a_test_that_builds_on_the_one_before_has_it(project: Path) -> None:
+    (project / "test_it.py").write_text(IN_ORDER)
+    assert both(project).returncode == 0
 
 
 def test_what_fails_again_fails(project: Path) -> None:

@@ -195,10 +195,12 @@ def many_files() -> None:
 def _kept(context: Context, document: dict[str, Any], files: Files, *, as_json: bool) -> None:
     """Show it first: what follows may fail, as where a disk is full."""
     from sparkwell.cli.bench_text import text
-    from sparkwell.store.benchmarks import save
+    from sparkwell.store.benchmarks import free_name, save
 
+    folder = context.paths.benchmarks
+    document = {**document, "run": free_name(folder, document["run"])}
     click.echo(json.dumps(document) if as_json else text(document))
-    file = save(context.paths.benchmarks, document)
+    file = save(folder, document)
     files.write(document)
     if not as_json:
         click.echo(f"Kept as {file}.")

@@ -61,8 +61,17 @@ class _Run(msgspec.Struct):
     cases: list[_Case]
 
 
+def free_name(folder: Path, name: str) -> str:
+    """The name for a run, or the next that is free: two may begin in the same second."""
+    candidates = (name, *(f"{name}-{number}" for number in range(2, 1000)))
+    return next((each for each in candidates if not _file(folder, each).exists()), name)
+
+
 def save(folder: Path, document: Mapping[str, Any]) -> Path:
-    """Keep a run under its name, whole or not at all; EnvironmentFault as where a disk is full."""
+    """Keep a run under its name, whole or not at all, never in the place of another.
+
+    Raises EnvironmentFault, as where a disk is full.
+    """
     file = _file(folder, str(document["run"]))
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -71,10 +80,9 @@ def save(folder: Path, document: Mapping[str, Any]) -> Path:
                 json.dump(document, part)
                 part.flush()
                 os.fsync(part.fileno())
-                Path(part.name).replace(file)
-            except BaseException:
-                Path(part.name).unlink(missing_ok=True)
-                raise
+                os.link(part.name, file)  # fails where there is one; a rename would replace it
+            finally:
+                Path(part.name).unlink()
     except OSError as error:
         raise EnvironmentFault(
             f"The run could not be kept in {folder}: {error.strerror}.",
@@ -85,7 +93,13 @@ def save(folder: Path, document: Mapping[str, Any]) -> Path:
 
 def runs(folder: Path) -> list[str]:
     """The names of the runs that were kept, newest first: they begin with their time."""
-    return sorted((file.stem for file in folder.glob("*.json")), reverse=True)
+    return sorted((file.stem for file in folder.glob("*.json")), key=_age, reverse=True)
+
+
+def _age(name: str) -> tuple[str, int]:
+    """Of the same second, the one of the higher number is newer."""
+    base, _, number = name.rpartition("-")
+    return (base, int(number)) if base and number.isdecimal() else (name, 1)
 
 
 def of_model(folder: Path, model: str) -> Iterator[Json]:

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.bench.test_report import whole
 
 from sparkwell.core.errors import EnvironmentFault, UsageError
-from sparkwell.store.benchmarks import load, load_kept, runs, save
+from sparkwell.store.benchmarks import free_name, load, load_kept, runs, save
 
 
 def run(name: str) -> dict[str, Any]:
@@ -28,6 +28,21 @@ def folder(tmp_path: Path) -> Path:
 
 def test_runs_are_listed_newest_first(folder: Path) -> None:
     assert runs(folder) == ["20260102-c", "20260102-b", "20260101-a"]
+
+
+def test_two_of_the_same_second_are_both_kept(folder: Path) -> None:
+    for _ in range(10):
+        save(folder, run(free_name(folder, "20260102-c")))
+    assert runs(folder)[:3] == ["20260102-c-11", "20260102-c-10", "20260102-c-9"]
+    assert runs(folder)[-3:] == ["20260102-c", "20260102-b", "20260101-a"]
+    assert load(folder, "20260102-c")["run"] == "20260102-c"
+
+
+def test_no_run_takes_the_place_of_another(folder: Path) -> None:
+    with pytest.raises(EnvironmentFault, match="could not be kept"):
+        save(folder, {**run("20260102-c"), "model": "another"})
+    assert load(folder, "20260102-c")["model"] != "another"
+    assert not list(folder.glob("*.part"))
 
 
 def test_none_is_no_error(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ The tests share daemon, engines and browser, and run in the order in which they 
 """
 
 import json
+import re
 import threading
 import urllib.request
 from collections.abc import Iterator
@@ -158,9 +159,11 @@ def test_figures_of_the_overview_move_under_load(home: Home, tab: Tab) -> None:
             speeds.add(float(shown.replace(",", "")))
         return len({each for each in speeds if each > 0}) >= 2
 
+    # How many run is not looked for: on few cores the engine tells it between requests only, see
+    # precedence.py; test_dashboard_load.py looks for it.
     try:
         tab.until(moved, TRAFFIC_S)
-        expect(tab.page.locator("#headline")).to_contain_text("1 running", timeout=10_000)
+        expect(tab.page.locator("#headline")).to_contain_text(re.compile(r"\d tok/s out"))
         expect(tab.page.locator("#plots canvas")).to_have_count(4, timeout=15_000)
     finally:
         over.set()

@@ -4,10 +4,12 @@ A real daemon over the fake engine, a real browser. Bounds on time are wide, sin
 cores too; benchmarks/monitor/bench_dashboard.py has figures.
 """
 
+import json
 import threading
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -55,7 +57,7 @@ SHOWN_LINES = 2000
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     place = Home(tmp_path_factory.mktemp("home"))
-    install_fake_environment(place.paths.engines, style="0.32-cpu")
+    install_fake_environment(place.paths.engines, style="0.32-cpu", tokens_per_s=20)
     write_recipes(place.paths.recipes)
     write_events(place.paths.store)
     try:
@@ -223,6 +225,33 @@ def answer_s(tab: Tab) -> float:
 
 def elements(tab: Tab) -> int:
     return int(tab.page.evaluate("document.querySelectorAll('*').length"))
+
+
+def test_requests_that_run_are_counted(home: Home, tab: Tab) -> None:
+    tab.go("/ui/")
+    body = {"model": RUNS, "prompt": "Hello", "max_tokens": 1000, "ignore_eos": True}
+    with ThreadPoolExecutor(3) as pool:
+        over = threading.Event()
+        streams = [pool.submit(read_until, home, body, over) for _ in range(3)]
+        try:
+            expect(tab.page.locator("#headline")).to_contain_text("3 running, 0 waiting")
+        finally:
+            over.set()
+        for each in streams:
+            each.result()
+    expect(tab.page.locator("#headline")).to_contain_text("no requests")
+
+
+def read_until(home: Home, body: dict[str, object], over: threading.Event) -> None:
+    request = urllib.request.Request(  # noqa: S310
+        f"{home.url}/v1/completions",
+        json.dumps({**body, "stream": True}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+        while answer.readline():
+            if over.is_set():
+                return
 
 
 def test_fifty_models_are_filtered_while_typing(tab: Tab) -> None:

@@ -75,6 +75,16 @@ def test_it_reports_the_truth(home: Home, streams: int) -> None:
     pytest.fail(f"off by more than {WITHIN:.0%}: {tried}")
 
 
+def assert_stall_is_told(case: Json) -> str:
+    """Two seconds without a token, of an engine that is silent for 200 ms at most otherwise."""
+    [silence_s] = [each["silence_s"] for each in case["repeats"]]
+    assert silence_s > 1.9
+    assert silence_s == pytest.approx(case["measured"]["silence_s"]["mean"], abs=1e-5)
+    [said] = [note for note in case["notes"] if "no token came" in note]
+    assert said.startswith(f"In repeat 1 no token came for {silence_s:.1f} s while ")
+    return str(said)
+
+
 @pytest.mark.usefixtures("needs_compiler")
 def test_a_stall_shows_in_the_percentiles_of_all_who_came_meanwhile(home: Home) -> None:
     """Of 20 requests a second, those due in the first second of a stall of two wait for one."""
@@ -87,6 +97,7 @@ def test_a_stall_shows_in_the_percentiles_of_all_who_came_meanwhile(home: Home) 
     assert max(ttft) > 2.0
     assert case["measured"]["ttft_p95_s"]["mean"] > 1.0
     assert case["measured"]["ttft_p50_s"]["mean"] < 0.3
+    assert_stall_is_told(case)
 
 
 @pytest.mark.usefixtures("needs_compiler")
@@ -96,6 +107,7 @@ def test_a_stall_shows_with_clients_that_wait_for_it(home: Home) -> None:
         case = measured(home, *words)
     assert case["measured"]["itl_most_s"]["mean"] > 1.9
     assert case["measured"]["e2e_most_s"]["mean"] > 4.0
+    assert "while 4 requests were out" in assert_stall_is_told(case)
 
 
 @pytest.fixture

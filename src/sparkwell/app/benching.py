@@ -10,6 +10,7 @@ import sparkwell
 from sparkwell.app.subject import Subject
 from sparkwell.bench.beside import expected, guide
 from sparkwell.bench.figures import Slo
+from sparkwell.bench.fitting import fitted
 from sparkwell.bench.measuring import Order, Progress, measure
 from sparkwell.bench.report import About, Beside, document
 from sparkwell.bench.results import Measured
@@ -37,9 +38,10 @@ async def bench(
 ) -> None:
     """Measure; ``measured`` has what came, also where this is ended early."""
     chosen = chosen_cases(subject, wish)
+    name, source = subject.served or subject.model, subject.vocabulary
+    words = await fitted(subject.target, name, wish.seed) if subject.text else None
     order = Order(
-        subject.target, subject.model, chosen, wish.repeats, wish.seed, subject.vocabulary,
-        wish.slo,
+        subject.target, name, chosen, wish.repeats, wish.seed, words or source, wish.slo
     )  # fmt: skip
     await measure(order, measured, tell)
 
@@ -71,20 +73,25 @@ def told(subject: Subject, wish: BenchWish, measured: Measured) -> dict[str, Any
         },
         repo=None if subject.plan is None else subject.plan.question.described.repo,
         flags=subject.flags,
+        prompts="text" if subject.text else "token ids",
     )  # fmt: skip
     chosen = chosen_cases(subject, wish)
     return document(about, chosen, measured, lambda case: _beside(subject, case), wish.slo)
 
 
 def _beside(subject: Subject, case: Case) -> Beside:
+    """Neither is about answers that may end when they like, as those to text may."""
+    if subject.text:
+        return Beside()
     planned = None if subject.plan is None else expected(subject.plan, case)
     return Beside(planned, guide(subject.model, case))
 
 
 def _machine(subject: Subject) -> dict[str, Any]:
     """Of this host, as the plan knows it."""
-    if subject.plan is None:
+    machine = subject.machine if subject.plan is None else subject.plan.question.machine
+    if machine is None:
         return {"name": None}
-    known = asdict(replace(subject.plan.question.machine, sources=()))
+    known = asdict(replace(machine, sources=()))
     kept = ("name", "title", "device", "total_bytes", "gpus", "bandwidth_bytes_per_s")
     return {name: known[name] for name in kept}

@@ -6,18 +6,23 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from sparkwell.app.ollama.flags import NUM_CTX
 from sparkwell.app.planning import Wish
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import GatewaySettings
 from sparkwell.app.trust import trust_by
 from sparkwell.bench.connection import Target
 from sparkwell.bench.workload import Vocabulary
+from sparkwell.catalog.ollama import parse_ollama
 from sparkwell.core.errors import NotReadyError, SparkwellError, UsageError
+from sparkwell.engines.ollama.launch import LONGEST_CONTEXT, served_name
+from sparkwell.hardware.machine import Machine
 from sparkwell.planner.plan import Plan
 
 Json = Mapping[str, Any]
 SMALLEST_VOCABULARY = 30_000
 """Of a model that is not known here: nearly all have more."""
+ROOM_TOKENS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,8 @@ class Subject:
     """The model that is measured, and how it is reached.
 
     ``plan`` is that of the start that runs; None for what is not known here. ``most_tokens`` is
-    how long a sequence may be, ``most_clients`` how many the gateway lets in.
+    how long a sequence may be, ``most_clients`` how many the gateway lets in. ``text`` says that
+    prompts are to be text, ``served`` what the model is called there, where that is another name.
     """
 
     target: Target
@@ -38,6 +44,9 @@ class Subject:
     engine_version: str | None = None
     flags: Json | None = None
     most_clients: int | None = None
+    machine: Machine | None = None
+    text: bool = False
+    served: str | None = None
 
 
 def running(status: Json, model: str | None) -> Json:
@@ -54,11 +63,6 @@ def running(status: Json, model: str | None) -> Json:
             f"{model} is not loaded (loaded: {names}), so there is nothing to measure.",
             hint=f"Start it: `sparkwell up {model}`.",
         )
-    if found[0]["engine"] == "ollama":
-        raise UsageError(
-            f"{found[0]['model']} runs in Ollama, which takes no prompts of an exact length.",
-            hint="Only vLLM's models are measured so far.",
-        )
     return dict(found[0])
 
 
@@ -66,7 +70,7 @@ def own_subject(
     models: ModelService, gateway: GatewaySettings, status: Json, instance: Json, *, direct: bool
 ) -> Subject:
     """A model of this daemon, asked through its gateway, or at its engine's own address."""
-    plan = _plan(models, instance)
+    plan = None if instance["engine"] == "ollama" else _plan(models, instance)
     shape = None if plan is None else plan.question.described.shape
     endpoint = str(instance["endpoint"])
     if direct:
@@ -75,13 +79,32 @@ def own_subject(
         trust = trust_by(status.get("certificate"))
         url = str(status["gateway"])
         target = target_of(url, trust if isinstance(trust, ssl.SSLContext) else None)
-    return Subject(
+    subject = Subject(
         target, url, str(instance["model"]),
         Vocabulary(SMALLEST_VOCABULARY if shape is None else shape.vocab_size),
         None if plan is None else plan.settings.max_model_len, plan,
         instance["engine"], instance["engine_version"], instance.get("flags"),
-        None if direct else gateway.max_connections,
+        None if direct else gateway.max_connections, models.planning.here,
     )  # fmt: skip
+    return _in_ollama(subject, direct=direct) if subject.engine == "ollama" else subject
+
+
+def _in_ollama(subject: Subject, *, direct: bool) -> Subject:
+    """Its server takes no token ids, and knows the model with that context by a name of our own."""
+    context = int((subject.flags or {}).get(NUM_CTX, LONGEST_CONTEXT))
+    served = served_name(parse_ollama(subject.model), context) if direct else None
+    return by_text(replace(subject, most_tokens=context, served=served))
+
+
+def by_text(subject: Subject) -> Subject:
+    """The same, asked with prompts of text: as chats, and with some room, as lengths are near."""
+    if subject.text:
+        return subject
+    path = subject.target.path.removesuffix("completions") + "chat/completions"
+    most = subject.most_tokens
+    room = None if most is None else max(most // 2, most - max(ROOM_TOKENS, most // 100))
+    target = replace(subject.target, path=path)
+    return replace(subject, target=target, text=True, most_tokens=room)
 
 
 def target_of(url: str, trust: ssl.SSLContext | None = None) -> Target:

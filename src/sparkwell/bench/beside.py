@@ -91,13 +91,14 @@ def guide(recipe: str, case: Case) -> Guide | None:
     found = [
         claim
         for claim in claims_for(recipe)
-        if claim.check is not None and _is_about(claim.check, recipe, case)
+        if claim.check is not None and is_about(claim.check, recipe, case)
     ]
     found.sort(key=lambda claim: not recipe.startswith(claim.id.partition(".")[0]))
     return _said(found[0]) if found else None
 
 
-def _is_about(check: Check, recipe: str, case: Case) -> bool:
+def is_about(check: Check, recipe: str, case: Case) -> bool:
+    """Whether a claim on speed speaks of that model and of as many requests at once."""
     if check.recipe != recipe or check.figure not in _CLAIMED:
         return False
     at_once = 1 if check.figure == "single_tokens_per_s" else check.concurrency
@@ -106,5 +107,5 @@ def _is_about(check: Check, recipe: str, case: Case) -> bool:
 
 
 def _said(claim: Claim) -> Guide:
-    assert claim.check is not None  # noqa: S101 - _is_about has looked
+    assert claim.check is not None  # noqa: S101 - is_about has looked
     return Guide(claim.id, claim.says, claim.check.low, claim.check.high)

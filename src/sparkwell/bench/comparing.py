@@ -53,7 +53,7 @@ def _alike(one: Json, other: Json) -> bool:
 
 
 def _case(before: Json, after: Json) -> list[Compared]:
-    ours, theirs = (_by_figure(case["repeats"]) for case in (before, after))
+    ours, theirs = (by_figure(case["repeats"]) for case in (before, after))
     found = []
     for name in ours:
         if name in theirs and (told := ratio(ours[name], theirs[name])) is not None:
@@ -62,7 +62,7 @@ def _case(before: Json, after: Json) -> list[Compared]:
     return found
 
 
-def _by_figure(repeats: Sequence[Json]) -> dict[str, list[float]]:
+def by_figure(repeats: Sequence[Json]) -> dict[str, list[float]]:
     """Each figure's value in each repeat that is whole."""
     rows = [_figures(repeat) for repeat in repeats if not repeat["broken"]]
     names = dict.fromkeys(name for row in rows for name in row)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sparkwell.bench.sample import Sample
+from sparkwell.bench.silences import Silence, longest_silence
 
 PERCENTILES = (50, 90, 95, 99)
 
@@ -44,8 +45,9 @@ class Figures:
     """One repeat: rates over all of it, from its first request to its last answer.
 
     ``goodput`` is requests a second that kept the SLO, ``good_share`` their share of all; both are
-    None without one. ``lag_p99_s`` is how late the client itself woke: what is smaller cannot be
-    told apart. ``client_share`` is the part of one core that it took.
+    None without one. ``silence`` is the longest time without a token while requests were out.
+    ``lag_p99_s`` is how late the client itself woke: what is smaller cannot be told apart.
+    ``lag_most_s`` is the worst of it, ``client_share`` the part of one core that it took.
     """
 
     requests: int
@@ -64,6 +66,8 @@ class Figures:
     good_share: float | None
     lag_p99_s: float | None
     client_share: float
+    lag_most_s: float | None = None
+    silence: Silence | None = None
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
@@ -91,8 +95,12 @@ def figures(
     slo: Slo | None = None,
     lags: Sequence[float] = (),
     cpu_s: float = 0.0,
+    documents: int = 0,
 ) -> Figures:
-    """The figures of one repeat. Failed requests count in ``failed`` and in no latency."""
+    """The figures of one repeat. Failed requests count in ``failed`` and in no latency.
+
+    ``documents`` is how many a cache has after their first time, as ``longest_silence`` takes it.
+    """
     good, seconds = [sample for sample in samples if sample.good], max(ended_s - began_s, 1e-9)
     prompt = sum(sample.prompt_tokens or 0 for sample in good)
     output = sum(sample.tokens for sample in good)
@@ -114,4 +122,6 @@ def figures(
         good_share=None if kept is None or not samples else kept / len(samples),
         lag_p99_s=percentile(sorted(lags), 99) if lags else None,
         client_share=cpu_s / seconds,
+        lag_most_s=max(lags, default=None),
+        silence=longest_silence(samples, documents),
     )

@@ -10,10 +10,12 @@ from sparkwell.bench.figures import Slo, figures
 from sparkwell.bench.load import Course, closed_loop, open_loop
 from sparkwell.bench.results import Measured, Repeat
 from sparkwell.bench.suites import Case
+from sparkwell.bench.text import Words, text_body
 from sparkwell.bench.workload import Vocabulary, Workload, body, prompts
 from sparkwell.core.errors import NotReadyError
 
 _UNANSWERED = "Nothing was measured. `sparkwell status` says what runs here."
+_REFUSED = "Where prompts of token ids are refused, ask with --text-prompts."
 WARM_UP_TOKENS = 64
 LATER_MOST, LATER_TOKENS = 64, 8
 """After the first repeat an engine has what it needs for so many; a short one will do."""
@@ -21,14 +23,17 @@ LATER_MOST, LATER_TOKENS = 64, 8
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be measured. ``seed`` tells runs apart: the same one asks the same prompts."""
+    """What is to be measured. ``seed`` tells runs apart: the same one asks the same prompts.
+
+    ``vocabulary`` is where prompts are drawn from: token ids, or words, which are asked as a chat.
+    """
 
     target: Target
     model: str
     cases: Sequence[Case]
     repeats: int
     seed: str
-    vocabulary: Vocabulary
+    vocabulary: Vocabulary | Words
     slo: Slo | None = None
 
 
@@ -53,10 +58,18 @@ async def measure(order: Order, measured: Measured, tell: Callable[[Progress], N
         for place, case in enumerate(order.cases):
             why = await _repeat(order, measured, place, repeat, tell)
             if why and not measured.repeats:
-                raise NotReadyError(f"{order.model} does not answer: {why}.", hint=_UNANSWERED)
+                raise NotReadyError(
+                    f"{order.model} does not answer: {why}.", hint=_hint(order, why)
+                )
             if why:
                 measured.broken = f"{case.name}, repeat {repeat}: {why}"
                 return
+
+
+def _hint(order: Order, why: str) -> str:
+    """A 400 is what an endpoint says to a prompt that it does not understand."""
+    refused = why.startswith("400") and not isinstance(order.vocabulary, Words)
+    return _REFUSED if refused else _UNANSWERED
 
 
 async def _repeat(
@@ -73,7 +86,7 @@ async def _repeat(
         measured.broken = course.broken = "stopped by hand"
         raise
     finally:
-        measured.repeats.setdefault(place, []).append(_found(course, order.slo))
+        measured.repeats.setdefault(place, []).append(_found(course, case.workload, order.slo))
     return course.broken
 
 
@@ -119,15 +132,20 @@ async def _warm_up(
 
 def _bodies(order: Order, workload: Workload, count: int, seed: str) -> list[bytes]:
     """Made beforehand: to make a long one takes milliseconds, in which nothing else is read."""
-    drawn = prompts(workload, count, order.vocabulary, seed)
-    return [body(order.model, prompt, workload.output_tokens) for prompt in drawn]
+    tokens = workload.output_tokens
+    if isinstance(order.vocabulary, Words):
+        words = prompts(workload, count, order.vocabulary, seed)
+        return [text_body(order.model, prompt, tokens) for prompt in words]
+    ids = prompts(workload, count, order.vocabulary, seed)
+    return [body(order.model, prompt, tokens) for prompt in ids]
 
 
-def _found(course: Course, slo: Slo | None) -> Repeat:
+def _found(course: Course, workload: Workload, slo: Slo | None) -> Repeat:
     return Repeat(
         figures(
             course.samples, began_s=course.began_s, ended_s=course.ended_s,
             slo=slo, lags=course.lags, cpu_s=course.cpu_s,
+            documents=workload.documents if workload.is_cached else 0,
         ),
         course.samples, course.began_s, course.broken,
     )  # fmt: skip

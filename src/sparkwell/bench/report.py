@@ -6,26 +6,24 @@ requests stand below, so that anybody can compute something else from them.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sparkwell.bench.beside import Expected, Guide
 from sparkwell.bench.figures import Figures, Slo, Spread
 from sparkwell.bench.intervals import interval
+from sparkwell.bench.lengths import lengths
+from sparkwell.bench.notes import notes
 from sparkwell.bench.results import Measured, Repeat
 from sparkwell.bench.sample import Sample
+from sparkwell.bench.saved import caching_is_off, saved_json
 from sparkwell.bench.suites import Case
 
 VERSION = 1
-LATE_SHARE = 0.02
-"""The client woke late by more than this share of what it measured: that figure is in doubt."""
-BUSY_SHARE = 0.7
-WIDE_SHARE = 0.5
-SHORTEST_S = 1.0
-"""In less the client's own beginning is most of what it does."""
 _SPREADS = ("mean", "p50", "p90", "p95", "p99", "most")
 _TIMES = ("ttft", "tpot", "itl", "e2e")
 _RATES = ("output_tokens_per_s", "total_tokens_per_s", "requests_per_s", "goodput", "good_share")
 Json = dict[str, Any]
+Prompts = Literal["token ids", "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ class About:
     """What was measured, where, with what: all that somebody needs to do it again.
 
     ``at`` is Unix time. ``flags`` are the engine's, None where they are not known, as those of
-    somebody else's endpoint. ``command`` is what was typed.
+    somebody else's endpoint. ``command`` is what was typed, ``prompts`` of what they were made.
     """
 
     run: str
@@ -47,6 +45,7 @@ class About:
     versions: Mapping[str, str | None]
     repo: str | None = None
     flags: Mapping[str, Any] | None = None
+    prompts: Prompts = "token ids"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def document(
 ) -> Json:
     """The run. ``broken`` says why it is not whole; what was measured until then is there."""
     found = [
-        _case(case, measured.repeats[place], beside(case))
+        _case(case, measured.repeats[place], beside(case), about)
         for place, case in enumerate(cases)
         if place in measured.repeats
     ]
@@ -76,11 +75,13 @@ def document(
         "slo": None if slo is None else asdict(slo),
         "broken": measured.broken,
         "cases": found,
+        "saved": saved_json(found),
     }
 
 
-def _case(case: Case, repeats: Sequence[Repeat], beside: Beside) -> Json:
+def _case(case: Case, repeats: Sequence[Repeat], beside: Beside, about: About) -> Json:
     figures = [repeat.figures for repeat in repeats if repeat.figures.requests]
+    text, uncached = about.prompts == "text", caching_is_off(about.flags)
     return {
         "name": case.name,
         "workload": asdict(case.workload),
@@ -88,10 +89,11 @@ def _case(case: Case, repeats: Sequence[Repeat], beside: Beside) -> Json:
         "rate": case.rate,
         "requests": case.requests,
         "failed": sum(each.failed for each in figures),
+        "lengths": lengths(repeats) if text else None,
         "measured": measured_figures(figures),
         "planned": None if beside.planned is None else asdict(beside.planned),
         "guide": None if beside.guide is None else asdict(beside.guide),
-        "notes": notes(case, figures),
+        "notes": notes(case, repeats, text=text, uncached=uncached),
         "repeats": [_repeat(repeat) for repeat in repeats],
     }
 
@@ -110,41 +112,8 @@ def _flat(figures: Figures) -> dict[str, float]:
         if spread is not None:
             flat |= {f"{time}_{each}_s": getattr(spread, each) for each in _SPREADS}
     rates = {name: getattr(figures, name) for name in _RATES}
+    rates["silence_s"] = None if figures.silence is None else figures.silence.seconds
     return flat | {name: value for name, value in rates.items() if value is not None}
-
-
-def notes(case: Case, figures: Sequence[Figures]) -> list[str]:
-    """What speaks against taking the figures as they stand."""
-    said = []
-    if case.shortened_to is not None:
-        said.append(f"Shortened: this model takes {case.shortened_to:,} tokens at most.")
-    if failed := sum(each.failed for each in figures):
-        said.append(f"{failed:,} requests failed; they are in no latency.")
-    if _is_wide(figures):
-        said.append("The repeats differ so much that their mean tells little: measure again.")
-    if any(_is_late(each) for each in figures):
-        said.append("The client itself woke late: times as short as these are in doubt.")
-    if any(_is_busy(each) for each in figures):
-        said.append("The client needed most of a core: the engine may be faster than shown.")
-    return said
-
-
-def _is_wide(figures: Sequence[Figures]) -> bool:
-    rates = [each.output_tokens_per_s for each in figures]
-    if len(rates) < 2:
-        return False
-    found = interval(rates)
-    return found.high is not None and found.high - found.mean > WIDE_SHARE * found.mean
-
-
-def _is_busy(figures: Figures) -> bool:
-    return figures.client_share > BUSY_SHARE and figures.seconds > SHORTEST_S
-
-
-def _is_late(figures: Figures) -> bool:
-    shortest = [each.p50 for each in (figures.ttft, figures.tpot) if each is not None]
-    lag = figures.lag_p99_s
-    return lag is not None and bool(shortest) and lag > max(LATE_SHARE * max(shortest), 0.002)
 
 
 def _repeat(repeat: Repeat) -> Json:
@@ -152,6 +121,7 @@ def _repeat(repeat: Repeat) -> Json:
     return {
         "broken": repeat.broken,
         "seconds": round(figures.seconds, 6),
+        "silence_s": None if figures.silence is None else round(figures.silence.seconds, 6),
         "client": {
             "lag_p99_s": figures.lag_p99_s, "share_of_a_core": round(figures.client_share, 4)
         },

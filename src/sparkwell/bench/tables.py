@@ -4,8 +4,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from sparkwell.bench.intervals import Ratio
+from sparkwell.bench.saved import Saved, caching_is_off, saved
+
 Json = Mapping[str, Any]
 UNKNOWN = "-"
+_NAMES = {"ttft_p50_s": "TTFT p50", "output_tokens_per_s": "output tokens/s"}
 _TIMES = ("ttft_p50_s", "ttft_p99_s", "tpot_p50_s", "tpot_p99_s")
 
 
@@ -16,7 +20,9 @@ def title(document: Json) -> str:
     known = document["machine"]
     machine = known.get("title") or known.get("name") or "unknown machine"
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(document["at"]))
-    return f"{document['model']}, suite {document['suite']}, {engine.strip()}, {machine}, {when}"
+    caching = ", prefix caching off" if caching_is_off(document["flags"]) else ""
+    what = f"{document['model']}, suite {document['suite']}, {engine.strip()}{caching}"
+    return f"{what}, {machine}, {when}"
 
 
 def measured_table(document: Json) -> list[list[str]]:
@@ -32,10 +38,17 @@ def measured_table(document: Json) -> list[list[str]]:
 def _row(case: Json, *, goodput: bool) -> list[str]:
     found = case["measured"]
     times = [_time(found.get(name)) for name in _TIMES]
-    lengths = f"{case['workload']['prompt_tokens']:,}, {case['workload']['output_tokens']:,}"
-    row = [case["name"], lengths, _rate(found.get("output_tokens_per_s"))]
+    row = [case["name"], _lengths(case), _rate(found.get("output_tokens_per_s"))]
     row += [_rate(found.get("requests_per_s")), *times]
     return [*row, _good(found)] if goodput else row
+
+
+def _lengths(case: Json) -> str:
+    """In tokens: what was asked for; what the server counted, where that is not exact."""
+    if (counted := case.get("lengths")) is None:
+        return f"{case['workload']['prompt_tokens']:,}, {case['workload']['output_tokens']:,}"
+    means = (counted["prompt_tokens"], counted["output_tokens"])
+    return ", ".join(UNKNOWN if mean is None else f"~{mean:,.0f}" for mean in means)
 
 
 def _good(found: Json) -> str:
@@ -89,3 +102,27 @@ def _range(low: float, high: float) -> str:
 def plain(value: float | None) -> str:
     """A rate, as precise as it is worth."""
     return UNKNOWN if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def saved_table(document: Json) -> list[list[str]]:
+    """Head and rows: what a document that stands first saves, beside nothing shared."""
+    head = ["", "NOTHING SHARED", "DOCUMENT FIRST", "RATIO", "95 %", "VERDICT"]
+    return [head, *map(_saved, saved(document["cases"]))]
+
+
+def _saved(row: Saved) -> list[str]:
+    shown = seconds if row.figure == "ttft_p50_s" else plain
+    told = row.ratio
+    values = [_NAMES[row.figure], shown(row.nothing), shown(row.shared), f"{told.value:.3f}"]
+    return [*values, interval_text(told), _verdict(told)]
+
+
+def interval_text(told: Ratio) -> str:
+    """Its ends."""
+    return UNKNOWN if told.low is None else f"{told.low:.3f} to {told.high:.3f}"
+
+
+def _verdict(told: Ratio) -> str:
+    if told.verdict not in ("more", "less"):
+        return told.verdict
+    return f"{abs(told.value - 1):.0%} {told.verdict}"

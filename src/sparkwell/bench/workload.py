@@ -1,14 +1,15 @@
 """What is asked in a measurement: prompts of an exact length that no cache has seen. Pure.
 
-Prompts are token ids, so their length is what is said, whatever the tokenizer. They are drawn anew
-for each seed: two runs, and two repeats of a run, share no prefix unless that is what is measured.
+Prompts are token ids, so their length is what is said, whatever the tokenizer (``text`` has those
+for endpoints that take none). They are drawn anew for each seed: two runs, and two repeats of a
+run, share no prefix unless that is what is measured.
 """
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 Order = Literal["document first", "question first"]
 FIRST_ID = 1000
@@ -47,12 +48,29 @@ class Workload:
         return replace(self, prompt_tokens=prompt, output_tokens=output, document_tokens=document)
 
 
+Unit = TypeVar("Unit")
+
+
+class Source(Protocol[Unit]):
+    """Where prompts are drawn from; ``overhead`` is how many tokens the server adds to each."""
+
+    @property
+    def overhead(self) -> int: ...  # noqa: D102 - said above
+
+    def draw(self, random: Random, count: int) -> list[Unit]: ...  # noqa: D102
+
+
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
     """The ids that a prompt may have: from ``first`` up to, and without, ``size``."""
 
     size: int
     first: int = FIRST_ID
+
+    @property
+    def overhead(self) -> int:
+        """Ids are taken as they are: no server adds any."""
+        return 0
 
     def draw(self, random: Random, count: int) -> list[int]:
         """So many ids."""
@@ -61,16 +79,15 @@ class Vocabulary:
 
 
 def prompts(
-    workload: Workload, count: int, vocabulary: Vocabulary, seed: str
-) -> Iterator[list[int]]:
+    workload: Workload, count: int, source: Source[Unit], seed: str
+) -> Iterator[list[Unit]]:
     """The prompts of ``count`` requests; the documents take turns."""
     random = Random(seed)  # noqa: S311 - chance that can be repeated
-    documents = [
-        vocabulary.draw(random, workload.document_tokens) for _ in range(workload.documents)
-    ]
+    documents = [source.draw(random, workload.document_tokens) for _ in range(workload.documents)]
+    question_tokens = workload.prompt_tokens - workload.document_tokens - source.overhead
     for number in range(count):
         document = documents[number % len(documents)]
-        question = vocabulary.draw(random, workload.prompt_tokens - len(document))
+        question = source.draw(random, max(1, question_tokens))
         first = workload.order == "document first"
         yield document + question if first else question + document
 

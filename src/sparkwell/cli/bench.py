@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sparkwell.app.benching import BenchWish
     from sparkwell.app.subject import Subject
     from sparkwell.bench.figures import Slo
+    from sparkwell.bench.results import Measured
 
 BROKEN = 1
 
@@ -82,6 +83,9 @@ def bench() -> None:
 @click.option(
     "--url", metavar="URL", help="Another endpoint, such as http://box:8000; needs MODEL."
 )
+@click.option(
+    "--text-prompts", is_flag=True, help="Ask with random words, where token ids are refused."
+)
 @file_options
 @json_option
 @pass_context
@@ -100,6 +104,7 @@ def run_(
     seed: str | None,
     direct: bool,
     url: str | None,
+    text_prompts: bool,
     as_json: bool,
     **files: Path | None,
 ) -> int:
@@ -110,6 +115,7 @@ def run_(
     the engine died, is kept and marked. A key is taken from SPARKWELL_API_KEY.
     """
     from sparkwell.app.benching import BenchWish
+    from sparkwell.app.subject import by_text
     from sparkwell.bench.suites import Changes
     from sparkwell.bench.suites import suite as suite_named
 
@@ -120,13 +126,15 @@ def run_(
         suite_named(suite), changes, repeats, shlex.join(["sparkwell", *sys.argv[1:]]),
         seed or f"{time.time():.3f}", slo,
     )  # fmt: skip
-    subject = run(_subject(context, model, url, direct=direct))
+    subject = run(subject_of(context, model, url, direct=direct))
+    subject = by_text(subject) if text_prompts else subject
     return _measured(context, subject, wish, wanted, as_json=as_json)
 
 
-async def _subject(
-    context: Context, model: str | None, url: str | None, *, direct: bool
+async def subject_of(
+    context: Context, model: str | None, url: str | None = None, *, direct: bool = False
 ) -> "Subject":
+    """What is to be measured, with the key of the environment; SparkwellError for what cannot."""
     from sparkwell.app.subject import elsewhere, own_subject, running
 
     key = context.environ.get(KEY)
@@ -156,22 +164,32 @@ def _measured(
     context: Context, subject: "Subject", wish: "BenchWish", files: Files, *, as_json: bool
 ) -> int:
     """Measure, keep what came, show it; whatever ends it early comes after that."""
-    import uvloop
-
-    from sparkwell.app.benching import bench as measure
-    from sparkwell.app.benching import chosen_cases, told
+    from sparkwell.app.benching import told
     from sparkwell.bench.results import Measured
-    from sparkwell.cli.bench_text import display
 
-    measured, cases = Measured(), chosen_cases(subject, wish)
-    many_files()
+    measured = Measured()
     try:
-        with display(cases, wish.repeats, quiet=as_json) as show:
-            uvloop.run(until_stopped(measure(subject, wish, measured, show)))
+        measure_into(measured, subject, wish, quiet=as_json)
     finally:
         if measured.repeats:
             _kept(context, told(subject, wish, measured), files, as_json=as_json)
     return BROKEN if measured.broken else 0
+
+
+def measure_into(
+    measured: "Measured", subject: "Subject", wish: "BenchWish", *, quiet: bool
+) -> None:
+    """Measure with a display of how far it is; ``measured`` has what came, however it ends."""
+    import uvloop
+
+    from sparkwell.app.benching import bench as measure
+    from sparkwell.app.benching import chosen_cases
+    from sparkwell.cli.bench_text import display
+
+    cases = chosen_cases(subject, wish)
+    many_files()
+    with display(cases, wish.repeats, quiet=quiet) as show:
+        uvloop.run(until_stopped(measure(subject, wish, measured, show)))
 
 
 async def until_stopped(work: Coroutine[Any, Any, None]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
-from sparkwell.bench.tables import beside_table, measured_table, title
+from sparkwell.bench.tables import beside_table, measured_table, saved_table, title
 from sparkwell.cli.bench_plot import panels
 from sparkwell.cli.picture import drawn
 
@@ -44,7 +44,8 @@ dt { font-weight: 600 } dd { margin: 0 0 .4rem }
 {% for name, value in facts %}<dt>{{ name }}</dt><dd>{{ value }}</dd>
 {% endfor %}</dl>
 <p>Behind ± is half of a 95 % interval over the repeats (Student's t). A latency counts from when a
-request was due. Prompts are random token ids that no cache has seen, unless a case shares them.</p>
+request was due. Prompts are random {{ prompts }} that no cache has seen, unless a case shares
+them.</p>
 <script type="application/json" id="run">{{ document }}</script>
 </body></html>
 """
@@ -56,9 +57,12 @@ def page(document: Json) -> str:
     tables = [("Measured", measured_table(document))]
     if len(beside := beside_table(document)) > 1:
         tables.append(("Output tokens a second, beside what was expected", beside))
+    if len(saved := saved_table(document)) > 1:
+        tables.append(("What the shared document saved", saved))
     return template.render(
         title=title(document), run=document, tables=tables, picture=Markup(_picture(document)),  # noqa: S704 - drawn here
         notes=[f"{case['name']}: {note}" for case in document["cases"] for note in case["notes"]],
+        prompts="words" if document.get("prompts") == "text" else "token ids",
         facts=_facts(document), document=Markup(_in_script(document)),  # noqa: S704 - escaped there
     )  # fmt: skip
 

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sparkwell.bench.tables import UNKNOWN, beside_table, measured_table, plain, seconds, title
+from sparkwell.bench.differences import differences
+from sparkwell.bench.saved import caching_is_off
+from sparkwell.bench.tables import (
+    beside_table,
+    interval_text,
+    measured_table,
+    plain,
+    saved_table,
+    seconds,
+    title,
+)
 from sparkwell.cli.progress import step_display
 from sparkwell.cli.table import table
 from sparkwell.core.units import duration
@@ -57,6 +67,7 @@ def _note(over: int, total: int, began: float) -> str:
 def text(document: Json) -> str:
     """A run for a person."""
     parts = [_head(document), *_broken(document), _measured(document), *_beside(document)]
+    parts += _saved(document)
     return "\n\n".join([*parts, *_notes(document)])
 
 
@@ -81,6 +92,12 @@ def _beside(document: Json) -> Iterator[str]:
         yield "Output tokens a second:\n" + table(head, rows)
 
 
+def _saved(document: Json) -> Iterator[str]:
+    head, *rows = saved_table(document)
+    if rows:
+        yield "What the shared document saved:\n" + table(head, rows)
+
+
 def _notes(document: Json) -> Iterator[str]:
     said = [f"{case['name']}: {note}" for case in document["cases"] for note in case["notes"]]
     if said:
@@ -102,13 +119,25 @@ def comparison(before: Json, after: Json, rows: "Sequence[Compared]") -> str:
     """The second run over the first."""
     head = ("CASE", "FIGURE", "BEFORE", "AFTER", "RATIO", "95 %", "VERDICT")
     lines = table(head, [_compared(row) for row in rows])
-    return f"{before['run']} → {after['run']}\n\n{lines}"
+    return "\n\n".join((f"{_name(before)} → {_name(after)}", _differences(before, after), lines))
+
+
+def _name(document: Json) -> str:
+    off = " (prefix caching off)" if caching_is_off(document["flags"]) else ""
+    return f"{document['run']}{off}"
+
+
+def _differences(before: Json, after: Json) -> str:
+    found = differences(before, after)
+    if found:
+        return table(("DIFFERS", "BEFORE", "AFTER"), found)
+    known = before["flags"] is not None
+    return "Same flags, engine and machine." if known else "The flags of both are not known."
 
 
 def _compared(row: "Compared") -> list[str]:
     shown = seconds if row.figure.endswith("_s") and "per_s" not in row.figure else plain
-    told = row.ratio
-    ends = UNKNOWN if told.low is None else f"{told.low:.3f} to {told.high:.3f}"
+    told, ends = row.ratio, interval_text(row.ratio)
     verdict = {True: "better", False: "worse", None: told.verdict}[row.better]
     colour = {True: "green", False: "red", None: None}[row.better]
     name = _FIGURES.get(row.figure, row.figure)
@@ -123,6 +152,7 @@ def comparison_document(before: Json, after: Json, rows: "Sequence[Compared]") -
     return {
         "before": before["run"],
         "after": after["run"],
+        "differences": [each._asdict() for each in differences(before, after)],
         "figures": [
             {
                 "case": row.case, "figure": row.figure, "before": row.before, "after": row.after,

@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from sparkwell.bench.tables import beside_table, measured_table, title
+from sparkwell.bench.tables import beside_table, measured_table, saved_table, title
 from sparkwell.web.fragments import Fragments
 from sparkwell.web.rendering import Renderer
 from sparkwell.web.services import Services
@@ -52,7 +52,11 @@ class Benchmarks:
 
 def _tables(run: Json) -> list[tuple[str, list[list[str]]]]:
     """Those that have rows."""
-    tables = [("Measured", measured_table(run)), ("Beside what was expected", beside_table(run))]
+    tables = [
+        ("Measured", measured_table(run)),
+        ("Beside what was expected, output tokens a second", beside_table(run)),
+        ("What the shared document saved", saved_table(run)),
+    ]
     return [(head, rows) for head, rows in tables if len(rows) > 1]
 
 

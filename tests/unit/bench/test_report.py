@@ -9,7 +9,8 @@ from tests.unit.bench.samples import sample
 
 from sparkwell.bench.beside import Expected, Guide
 from sparkwell.bench.figures import Figures, Slo, figures
-from sparkwell.bench.report import About, Beside, document, notes
+from sparkwell.bench.notes import notes
+from sparkwell.bench.report import About, Beside, document
 from sparkwell.bench.results import Measured, Repeat
 from sparkwell.bench.rows import csv_text
 from sparkwell.bench.suites import Case
@@ -83,16 +84,16 @@ def test_rows_have_all_cases_under_one_head() -> None:
     ],
 )
 def test_doubts_are_told(figures: Figures, words: str | None) -> None:
-    said = notes(CASES[0], [figures])
+    said = notes(CASES[0], [Repeat(figures, [], 0.0)])
     assert (words in said[0]) if words else not said
 
 
 def test_repeats_that_differ_widely_are_told() -> None:
-    slow = figures([sample()], began_s=100.0, ended_s=120.0)
-    assert "differ so much" in notes(CASES[0], [got(), slow])[0]
+    slow = Repeat(figures([sample()], began_s=100.0, ended_s=120.0), [], 0.0)
+    assert "differ so much" in notes(CASES[0], [repeat(), slow])[0]
     assert not notes(CASES[0], [slow, slow])
 
 
 def test_what_was_shortened_is_told() -> None:
     case = Case("long", Workload(5, 11), 2, clients=1, shortened_to=2048)
-    assert "2,048 tokens" in notes(case, [got()])[0]
+    assert "2,048 tokens" in notes(case, [repeat()])[0]

@@ -1,22 +1,20 @@
 """A checkpoint that weighs nothing: ``model.py CONFIG_FOLDER HF_CACHE REPOSITORY``.
 
 In a Hugging Face cache: the config, a stand-in tokenizer of one word a token, and weights as one
-file with holes, whose header names the tensors of a Qwen3 with FP8 weights in blocks and whose size
-is right. For an engine with load_format=dummy, which reads none of it. Needs tokenizers.
+file with holes, whose header names the tensors and whose size is right. For an engine with
+load_format=dummy, which reads none of it. Needs tokenizers.
 """
 
 import json
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tensors import SIZES, tensors
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-SIZES = {"BF16": 2, "F8_E4M3": 1}
 REVISION = "0" * 40
-Tensor = tuple[str, str, tuple[int, ...]]
 
 
 def main(config: str, cache: str, repository: str) -> None:
@@ -59,40 +57,6 @@ def write_weights(config: dict[str, Any], out: Path) -> int:
         file.write(len(text).to_bytes(8, "little") + text)
         file.truncate(8 + len(text) + at)
     return at
-
-
-def tensors(config: dict[str, Any]) -> Iterator[Tensor]:
-    """Names, types and shapes as in the published repositories."""
-    hidden, words = config["hidden_size"], config["vocab_size"]
-    yield "model.embed_tokens.weight", "BF16", (words, hidden)
-    yield "model.norm.weight", "BF16", (hidden,)
-    yield "lm_head.weight", "BF16", (words, hidden)
-    for number in range(config["num_hidden_layers"]):
-        yield from layer(config, f"model.layers.{number}.")
-
-
-def layer(config: dict[str, Any], prefix: str) -> Iterator[Tensor]:
-    """One decoder layer."""
-    hidden, head, inner = (config[key] for key in ("hidden_size", "head_dim", "intermediate_size"))
-    queries, keys = config["num_attention_heads"] * head, config["num_key_value_heads"] * head
-    norms = {"input_layernorm": hidden, "post_attention_layernorm": hidden}
-    norms |= {"self_attn.q_norm": head, "self_attn.k_norm": head}
-    for name, size in norms.items():
-        yield f"{prefix}{name}.weight", "BF16", (size,)
-    down, across = config["quantization_config"]["weight_block_size"]
-    shapes = {
-        "self_attn.q_proj": (queries, hidden),
-        "self_attn.k_proj": (keys, hidden),
-        "self_attn.v_proj": (keys, hidden),
-        "self_attn.o_proj": (hidden, queries),
-        "mlp.gate_proj": (inner, hidden),
-        "mlp.up_proj": (inner, hidden),
-        "mlp.down_proj": (hidden, inner),
-    }
-    for name, (rows, columns) in shapes.items():
-        yield f"{prefix}{name}.weight", "F8_E4M3", (rows, columns)
-        blocks = (-(-rows // down), -(-columns // across))
-        yield f"{prefix}{name}.weight_scale_inv", "BF16", blocks
 
 
 if __name__ == "__main__":

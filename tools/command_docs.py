@@ -1,4 +1,4 @@
-"""Write docs/commands.md, docs/settings.md and docs/recipes.md from the code: `make docs`.
+"""Write docs/commands.md, settings.md, recipes.md and tuned.md from the code: `make docs`.
 
 With --check nothing is written: the exit status is 1 when a file is not what it should be.
 """
@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+from pydantic import BaseModel
 
+import recipe_fields
+import tuned_fields
 from generated import bring_up_to_date
-from recipe_fields import MEANINGS
 from sparkwell.app.editing.flags import EDITABLE
 from sparkwell.app.settings.config import Settings
 from sparkwell.catalog import Recipe
+from sparkwell.catalog.tuned import GOALS, Tuned, profile_of
 from sparkwell.cli.main import cli
 from sparkwell.engines.vllm.flags import FLAGS, OWNED
 
@@ -38,8 +41,8 @@ COMMANDS = """\
 What every command prints with `--help`. Options before the command (`--config`, `--recipes`,
 `--system`) hold for all of them.
 
-Exit codes: 0 done; 1 `preflight` or `doctor` found an error; 2 refused, with the
-reason on stderr; 130 interrupted. `--json` prints one JSON
+Exit codes: 0 done; 1 `preflight` or `doctor` found an error, or a run of `bench` or `verify` is not
+whole; 2 refused, with the reason on stderr; 130 interrupted. `--json` prints one JSON
 document on stdout and nothing else there; with it, an error is a JSON document on stderr.
 
 {sections}
@@ -150,6 +153,8 @@ with `sparkwell --recipes FOLDER`; a name that exists already replaces the earli
 A file that is not right is left out with a message that names the file, the line, the field and
 what was expected; all other recipes still load.
 
+Flags that were measured on one machine are no recipe but an overlay over one: [tuned.md](tuned.md).
+
 Exactly one of `repo` and `bundled` is set. A field of a part (`serve.env`) that is required is so
 when the part is there.
 
@@ -159,19 +164,98 @@ when the part is there.
 
 def recipes_page() -> str:
     """Every field of a recipe. Raises KeyError when meanings and fields differ."""
-    found = {path: (schema, needed) for path, schema, needed in fields(Recipe.model_json_schema())}
-    if found.keys() != MEANINGS.keys():
-        raise KeyError(f"tools/recipe_fields.py: {sorted(found.keys() ^ MEANINGS.keys())}")
+    return RECIPES.format(note=NOTE, rows=fields_table(Recipe, recipe_fields.MEANINGS))
+
+
+def fields_table(document: type[BaseModel], meanings: Mapping[str, str]) -> str:
+    """Every field of a document. Raises KeyError when meanings and fields differ."""
+    schema = document.model_json_schema()
+    found = {path: (schema, needed) for path, schema, needed in fields(schema)}
+    if found.keys() != meanings.keys():
+        raise KeyError(f"{document.__name__}: {sorted(found.keys() ^ meanings.keys())}")
     rows = (
         (
             f"`{path}`",
             in_words(schema),
             "required" if needed else default_in_words(schema),
-            MEANINGS[path],
+            meanings[path],
         )
         for path, (schema, needed) in found.items()
     )
-    return RECIPES.format(note=NOTE, rows=table(("field", "takes", "default", "meaning"), rows))
+    return table(("field", "takes", "default", "meaning"), rows)
+
+
+# ── overlays ────────────────────────────────────────────────────────────────────────────────
+
+
+TUNED = """\
+# Tuned flags
+
+{note}
+
+`sparkwell tune MODEL --goal throughput` measures flags on this machine ([tune.md](tune.md)). What
+it finds is an overlay: one YAML file with all flags of a start, the flags that they were compared
+with, and the evidence. It changes nothing by itself. A profile of its own name starts with it:
+
+{profiles}
+
+`sparkwell up`, `plan`, `compose`, `compare` and `preflight` take such a profile with `--profile`,
+`models.NAME.profile` in sparkwell.yaml takes it, and the dashboard offers it for a model that has
+one here. Its flags are taken as they are, on a CPU too; what `--set` and sparkwell.yaml give wins.
+The planner checks them as any others: `up` refuses what does not fit. `sparkwell plan MODEL
+--profile tuned-throughput` shows the evidence under the flags, and `--json` the overlay whole, in
+`tuned`.
+
+## Whose it is
+An overlay is for one recipe, machine, number of GPUs, version of the engine and goal. Nobody else
+gets it: with another version, or on another machine, the profile is refused with the names of those
+that there are. All machines without an NVIDIA GPU are called `cpu`, so the memory that an engine
+sees is compared too, and may differ by 5 %. Two of them with other processors and the same memory
+are not told apart: keep their overlays in folders of their own.
+
+What you set beside it was not measured with it; the plan says which flags that are. Nor were the
+figures taken beside other models: a start beside one that leaves too little memory is refused.
+
+## Where it lies
+Yours are in `~/.config/sparkwell/tuned/`, as RECIPE.MACHINE.VERSION.GOAL.yaml; those that come with
+Sparkwell are in `src/sparkwell/catalog/tuned/`. Yours win. A new one replaces the one of that name,
+and the old one stays beside it with the ending `.old`. They are read when they are asked for: a
+daemon that runs knows a new one at once. A file that is not right is left out with a message that
+names the file, the line and the field; `sparkwell models` prints it.
+
+## The way back
+Start with the profile in `before_profile`, most often `balanced`:
+
+```bash
+sparkwell up qwen3-8b-fp8 --profile balanced
+```
+
+A start with tuned flags that fails, or does not fit, names that profile in its hint. To take an
+overlay back for good, delete its file and the profile in sparkwell.yaml; to have the one before,
+rename its `.old` file.
+
+## Fields
+
+{rows}
+"""
+
+
+def tuned_page() -> str:
+    """What an overlay is, and every field. Raises KeyError when meanings and fields differ."""
+    profiles = ((f"`{profile_of(goal)}`", AIMS[goal]) for goal in GOALS)
+    return TUNED.format(
+        note=NOTE,
+        profiles=table(("profile", "what it was measured to be best at"), profiles),
+        rows=fields_table(Tuned, tuned_fields.MEANINGS),
+    )
+
+
+AIMS = {
+    "throughput": "Most tokens a second from all requests together.",
+    "latency": "The quickest answers, with few clients.",
+    "concurrency": "Most requests at once that keep to the limits in `slo`.",
+    "goodput": "Most answers a second that keep to the limits in `slo`.",
+}
 
 
 # ── from JSON Schema to words ───────────────────────────────────────────────────────────────
@@ -277,6 +361,7 @@ PAGES = {
     "commands.md": commands_page,
     "settings.md": settings_page,
     "recipes.md": recipes_page,
+    "tuned.md": tuned_page,
 }
 
 

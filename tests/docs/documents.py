@@ -15,7 +15,16 @@ PAGES = [
     *sorted(DOCS.rglob("*.md")),
 ]
 _WRITTEN = (
-    *("commands", "settings", "recipes", "flags", "guide-check", "accuracy", "nvidia-spark"),
+    *(
+        "commands",
+        "settings",
+        "recipes",
+        "flags",
+        "guide-check",
+        "accuracy",
+        "nvidia-spark",
+        "tuned",
+    ),
     *("compose", "images", "guide-commands", "doctor", "guide-cures"),
 )
 GENERATED = {DOCS / f"{name}.md" for name in _WRITTEN} | set((DOCS / "models").glob("*.md"))

@@ -32,6 +32,11 @@ class Paths:
         return self.config / "recipes"
 
     @property
+    def tuned(self) -> Path:
+        """The user's own overlays, as `sparkwell tune` writes them."""
+        return self.config / "tuned"
+
+    @property
     def engines(self) -> Path:
         """Engine environments."""
         return self.data / "engines"
@@ -60,6 +65,11 @@ class Paths:
     def benchmarks(self) -> Path:
         """One file for each run of `sparkwell bench`."""
         return self.state / "benchmarks"
+
+    @property
+    def tunings(self) -> Path:
+        """One file for each run of `sparkwell tune`."""
+        return self.state / "tunings"
 
     @property
     def socket(self) -> Path:

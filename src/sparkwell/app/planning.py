@@ -9,12 +9,14 @@ from functools import cached_property
 from pathlib import Path
 
 from sparkwell.app.calibration import NOTHING, Known, calibration
+from sparkwell.app.overlays import Overlays
 from sparkwell.app.paths import Paths
 from sparkwell.app.targets import Target, default_version, is_path, siblings_of
 from sparkwell.catalog import Catalog, Recipe
 from sparkwell.catalog.described import Described, describe_recipe
 from sparkwell.catalog.ollama import is_ollama, parse_ollama
 from sparkwell.catalog.recipe import FlagValue
+from sparkwell.catalog.tuned import Tuned, goal_of
 from sparkwell.core.errors import UsageError
 from sparkwell.core.launch import LaunchSpec
 from sparkwell.core.phases import Phase
@@ -61,6 +63,7 @@ class Planning:
         model_folders: Sequence[str] = (),
     ) -> None:
         self._paths = paths
+        self.overlays = Overlays(paths.tuned)
         self._model_folders = model_folders
         self._catalog = catalog
         self._environ = dict(os.environ if environ is None else environ)
@@ -110,6 +113,7 @@ class Planning:
             machine,
             rules_for(version),
             guide_flags=target.guide_flags,
+            tuned=self.tuned(target, wish.profile, machine, version),
             base=_own_flags(target.recipe, version),
             overrides=overrides,
             beside_bytes=wish.beside_bytes,
@@ -140,12 +144,33 @@ class Planning:
             present_bytes=self._present_bytes(target, wish),
             reasons=chosen.reasons,
             corrections=(*chosen.corrections, *doubtful(chosen.flags, version)),
+            tuned=chosen.tuned,
             beside_bytes=wish.beside_bytes,
             siblings=self.siblings(target.described),
             others=tuple(find_machine(name) for name in machine_names()),
             sleep_level=wish.sleep_level,
             pace=self._pace(target, machine, version, wish),
         )
+
+    def tuned(
+        self, target: Target, profile: str | None, machine: Machine, version: str
+    ) -> Tuned | None:
+        """The overlay of such a profile, its flags checked; None for any other profile.
+
+        Raises UsageError where there is none for just this model, machine and version.
+        """
+        goal = goal_of(profile)
+        if goal is None:
+            return None
+        if target.recipe is None:
+            raise UsageError(
+                f"{target.described.name} is no model of the catalog, and only those are tuned.",
+                hint="`sparkwell models` lists them; docs/recipes.md says how to add one.",
+            )
+        found = self.overlays.get(target.recipe.name, goal, machine, version)
+        where = f"overlay {found.profile} of {found.recipe}"
+        flags = check_flags(found.flags, where=where, version=version)
+        return found.model_copy(update={"flags": flags})
 
     def _pace(self, target: Target, machine: Machine, version: str, wish: Wish) -> Pace:
         """What `sparkwell bench` measured here of that model; as modelled on another machine."""

@@ -24,6 +24,8 @@ from sparkwell.supervisor.start import OnMark
 
 logger = logging.getLogger(__name__)
 SET, PROFILE, FORCE, DRIVER, IMAGE = "set", "profile", "force", "driver", "image"
+WAY_BACK = "way_back"
+"""The profile that tuned flags were compared with."""
 
 
 class Endpoints(Protocol):
@@ -128,7 +130,7 @@ class Starter:
             made = self.models.launch_spec(
                 recipe, instance, endpoint, chosen.flags, way, checkpoint
             )
-            labels = {**made.labels, **given, **_held(chosen), **_back_end(back_end)}
+            labels = {**made.labels, **given, **_of_choice(chosen), **_back_end(back_end)}
             env = {**made.env, **sleep_environment(back_end)}
             return replace(made, labels=labels, env=env)
 
@@ -162,8 +164,9 @@ def _telling(on_mark: OnMark, phase: Phase) -> OnShare:
     return lambda share: on_mark(PhaseMark(phase, share))
 
 
-def _held(chosen: Chosen) -> dict[str, str]:
-    return {} if chosen.held_bytes is None else {HELD: str(chosen.held_bytes)}
+def _of_choice(chosen: Chosen) -> dict[str, str]:
+    held = {} if chosen.held_bytes is None else {HELD: str(chosen.held_bytes)}
+    return {**held, WAY_BACK: chosen.way_back} if chosen.way_back else held
 
 
 def _back_end(back_end: BackEnd) -> dict[str, str]:

@@ -9,6 +9,7 @@ from sparkwell.app.ways import Way
 from sparkwell.catalog import Recipe
 from sparkwell.catalog.described import describe_recipe
 from sparkwell.catalog.recipe import FlagValue
+from sparkwell.catalog.tuned import Tuned
 from sparkwell.core.errors import ConflictError, UsageError
 from sparkwell.core.units import GIB
 from sparkwell.engines.vllm import check_flags
@@ -17,6 +18,7 @@ from sparkwell.planner.plan import Plan, make_plan
 logger = logging.getLogger(__name__)
 DEFAULT_PROFILE = "balanced"
 GUIDE = "guide"
+FORCED = "- --force starts it all the same."
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,14 @@ class StartWish:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """All flags of a start, and what it will hold, in bytes; None where nobody can tell."""
+    """All flags of a start, and what it will hold, in bytes; None where nobody can tell.
+
+    ``way_back`` is the profile that tuned flags were compared with; None where none are used.
+    """
 
     flags: dict[str, FlagValue]
     held_bytes: int | None
+    way_back: str | None = None
 
 
 def choose_flags(planning: Planning, recipe: Recipe, way: Way, wish: StartWish) -> Chosen:
@@ -55,13 +61,13 @@ def choose_flags(planning: Planning, recipe: Recipe, way: Way, wish: StartWish) 
 
     On a GPU they are the profile's for this machine, and a start that does not fit is refused
     with ConflictError unless it is forced. The CPU build's KV cache has a size of its own: there
-    the recipe's flags hold.
+    the recipe's flags hold, or those that were measured there.
     """
     if way.device == "cpu":
         return _on_cpu(planning, recipe, way, wish)
     plan = _plan(planning, recipe, way, wish, {**wish.placed, **wish.flags})
     _refuse_what_does_not_fit(plan, wish)
-    return Chosen(dict(plan.question.flags), plan.memory.held)
+    return Chosen(dict(plan.question.flags), plan.memory.held, _way_back(plan.question.tuned))
 
 
 def profile_flags(
@@ -84,7 +90,11 @@ def _plan(
     planning: Planning, recipe: Recipe, way: Way, wish: StartWish, flags: Mapping[str, FlagValue]
 ) -> Plan:
     asked = wish_to_plan(way.version, wish, flags)
-    return make_plan(planning.question(Target(describe_recipe(recipe), recipe), asked))
+    return make_plan(planning.question(_target(recipe), asked))
+
+
+def _target(recipe: Recipe) -> Target:
+    return Target(describe_recipe(recipe), recipe)
 
 
 def _refuse_what_does_not_fit(plan: Plan, wish: StartWish) -> None:
@@ -99,8 +109,19 @@ def _refuse_what_does_not_fit(plan: Plan, wish: StartWish) -> None:
     known = [problem.remedy for problem in plan.problems if problem.remedy]
     # With others on the machine the plan's own words for them are told better by their names.
     ways = [f"- {each}" for each in known if not (wish.beside and _is_elsewhere(each))]
-    hint = "\n".join([*_stop_others(wish, name), *ways, "- --force starts it all the same."])
+    back = _to_go_back(name, plan.question.tuned)
+    hint = "\n".join([*_stop_others(wish, name), *back, *ways, FORCED])
     raise ConflictError(f"{name} does not fit on this machine{_beside(wish)}: {why}", hint=hint)
+
+
+def _way_back(tuned: Tuned | None) -> str | None:
+    return tuned.way_back if tuned else None
+
+
+def _to_go_back(model: str, tuned: Tuned | None) -> list[str]:
+    """The flags were measured with the machine as it was then."""
+    back = _way_back(tuned)
+    return [f"- `sparkwell up {model} --profile {back}` takes other flags."] if back else []
 
 
 def _is_elsewhere(remedy: str) -> bool:
@@ -121,6 +142,18 @@ def _stop_others(wish: StartWish, model: str) -> list[str]:
 
 
 def _on_cpu(planning: Planning, recipe: Recipe, way: Way, wish: StartWish) -> Chosen:
+    tuned = planning.tuned(_target(recipe), wish.profile, planning.here, way.version)
+    own = _base_on_cpu(recipe, way, wish) if tuned is None else tuned.flags
+    flags = {**own, **check_flags(wish.flags, version=way.version)}
+    if planning.here.device != "cpu":  # the planner's model of this machine is that of its GPU
+        return Chosen(flags, None, _way_back(tuned))
+    held = _plan(planning, recipe, way, wish, flags).memory.held
+    _refuse_what_exceeds(planning.here.total_bytes, recipe.name, held, wish)
+    return Chosen(flags, held, _way_back(tuned))
+
+
+def _base_on_cpu(recipe: Recipe, way: Way, wish: StartWish) -> dict[str, FlagValue]:
+    """The recipe's flags, or the guide's; raises UsageError for what is computed for GPUs."""
     if wish.profile not in (None, DEFAULT_PROFILE, GUIDE):
         raise UsageError(
             f"The profile {wish.profile} is computed for GPUs, and {recipe.serve.environment} runs "
@@ -131,13 +164,7 @@ def _on_cpu(planning: Planning, recipe: Recipe, way: Way, wish: StartWish) -> Ch
         raise UsageError(f"No guide says how to start {recipe.name}.", hint="Leave --profile out.")
     guide = recipe.guide.flags if wish.profile == GUIDE and recipe.guide else None
     base = recipe.serve.flags if guide is None else guide
-    own = check_flags(base, where=f"recipe {recipe.name}", version=way.version)
-    flags = {**own, **check_flags(wish.flags, version=way.version)}
-    if planning.here.device != "cpu":
-        return Chosen(flags, None)  # the planner's model of this machine is that of its GPU
-    held = _plan(planning, recipe, way, wish, flags).memory.held
-    _refuse_what_exceeds(planning.here.total_bytes, recipe.name, held, wish)
-    return Chosen(flags, held)
+    return check_flags(base, where=f"recipe {recipe.name}", version=way.version)
 
 
 def _refuse_what_exceeds(total: int, name: str, held: int, wish: StartWish) -> None:
@@ -147,5 +174,5 @@ def _refuse_what_exceeds(total: int, name: str, held: int, wish: StartWish) -> N
     raise ConflictError(
         f"{name} does not fit on this machine{_beside(wish)}: it takes {held / GIB:.1f} GiB, and "
         f"the machine has {total / GIB:.1f}.",
-        hint="\n".join([*_stop_others(wish, name), "- --force starts it all the same."]),
+        hint="\n".join([*_stop_others(wish, name), FORCED]),
     )

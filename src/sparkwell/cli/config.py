@@ -24,6 +24,7 @@ def show(context: Context, as_json: bool) -> None:
         "file": str(context.config_file or paths.config_file),
         "folders": {
             "recipes": str(paths.recipes),
+            "tuned": str(paths.tuned),
             "engines": str(paths.engines),
             "state": str(paths.state),
             "cache": str(paths.cache),

@@ -3,7 +3,7 @@
 Imports are made then, too: `sparkwell ps` needs neither the catalog nor pydantic.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,9 +55,16 @@ class Context:
         from sparkwell.app.models import load_models
 
         catalog = load_models(self.paths, self.settings, self.recipes)
-        for problem in catalog.problems:
-            click.echo(click.style("Recipe left out: ", fg="yellow") + problem, err=True)
+        _tell_left_out("Recipe", catalog.problems)
+        _tell_left_out("Overlay", self.overlay_problems)
         return catalog
+
+    @cached_property
+    def overlay_problems(self) -> tuple[str, ...]:
+        """The overlays that could not be read, a message each."""
+        from sparkwell.catalog.tuned_files import load_tuned
+
+        return load_tuned([self.paths.tuned]).problems
 
     @cached_property
     def models(self) -> "ModelService":
@@ -88,6 +95,11 @@ class Context:
             word for folder in self.recipes for word in ("--recipes", str(Path(folder).absolute()))
         ]
         return [*config, *recipes, *(["--system"] if self.system else [])]
+
+
+def _tell_left_out(what: str, problems: Iterable[str]) -> None:
+    for problem in problems:
+        click.echo(click.style(f"{what} left out: ", fg="yellow") + problem, err=True)
 
 
 pass_context = click.make_pass_decorator(Context)

@@ -26,7 +26,8 @@ def models(context: Context, model: str | None, as_json: bool) -> None:
 def _list(context: Context, as_json: bool) -> None:
     if as_json:
         entries = [_entry(context, recipe) for recipe in context.catalog]
-        click.echo(json.dumps({"models": entries, "problems": list(context.catalog.problems)}))
+        problems = [*context.catalog.problems, *context.overlay_problems]
+        click.echo(json.dumps({"models": entries, "problems": problems}))
         return
     rows = [_row(context, recipe) for recipe in context.catalog]
     click.echo(table(("MODEL", "SIZE", "WEIGHTS", "CONTEXT", "HERE", "REPOSITORY"), rows))

@@ -19,6 +19,10 @@ PROFILES = (
     "long-context",
     "quality",
     "guide",
+    "tuned-throughput",
+    "tuned-latency",
+    "tuned-concurrency",
+    "tuned-goodput",
 )
 
 
@@ -29,8 +33,8 @@ PROFILES = (
 @click.option(
     "--profile",
     type=click.Choice(PROFILES),
-    help="What the flags are chosen for; guide: the guide's own. Without it what the settings "
-    "say of the model, else balanced.",
+    help="What the flags are chosen for; guide: the guide's own; tuned-…: those that `sparkwell "
+    "tune` measured here. Without it what the settings say of the model, else balanced.",
 )
 @click.option(
     "--set",
@@ -87,6 +91,7 @@ def plan(
 
 def _one(context: Context, model: str, wish: "Wish", as_json: bool, explain: bool) -> None:
     from sparkwell.cli import plan_text
+    from sparkwell.cli.plan_evidence import evidence_of
     from sparkwell.planner.plan import make_plan
     from sparkwell.planner.profiles import DEFAULT
     from sparkwell.planner.report import contract
@@ -97,6 +102,8 @@ def _one(context: Context, model: str, wish: "Wish", as_json: bool, explain: boo
         click.echo(json.dumps(contract(made, planning.claims(made))))
     else:
         click.echo(plan_text.page(made, wish.profile or DEFAULT, explain=explain))
+        if evidence := evidence_of(made.question):
+            click.echo(f"\n{evidence}")
 
 
 def _contexts(context: Context, model: str, contexts: str, wish: "Wish", as_json: bool) -> None:

@@ -159,9 +159,9 @@ def _advice(plan: Plan) -> Iterator[str]:
     if plan.problems:
         # All of them have the same cause; each is another way out.
         why = click.style(_wrapped(plan.problems[0].message), fg="red")
-        yield "\n".join([why, *(_item(each.remedy) for each in plan.problems if each.remedy)])
-    lines = [_item(f"{each.message} {each.remedy or ''}".rstrip()) for each in plan.warnings]
-    lines += [_item(each) for each in (*plan.question.corrections, *plan.question.described.notes)]
+        yield "\n".join([why, *(item(each.remedy) for each in plan.problems if each.remedy)])
+    lines = [item(f"{each.message} {each.remedy or ''}".rstrip()) for each in plan.warnings]
+    lines += [item(each) for each in (*plan.question.corrections, *plan.question.described.notes)]
     if lines:
         yield "\n".join([click.style("Worth knowing", fg="yellow", bold=True), *lines])
 
@@ -192,7 +192,8 @@ def _width() -> int:
     return min(WIDEST, get_terminal_size((WIDEST, 24)).columns)
 
 
-def _item(text: str) -> str:
+def item(text: str) -> str:
+    """A point of a list, wrapped as the terminal wants it."""
     return _wrapped(text, "  - ", "    ")
 
 

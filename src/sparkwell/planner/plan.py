@@ -6,6 +6,7 @@ from typing import Literal
 
 from sparkwell.catalog.described import Described
 from sparkwell.catalog.recipe import FlagValue
+from sparkwell.catalog.tuned import Tuned
 from sparkwell.core.phases import Phase
 from sparkwell.hardware.machine import Machine
 from sparkwell.planner.advice import Advice, problems, warnings
@@ -34,7 +35,8 @@ class Question:
     ``present_bytes`` of the weights are on the disk already.
     ``siblings`` are repositories of the same model in other formats, by format. ``sleep_level`` is
     the level at which an engine with sleep mode will sleep, None where nobody has said. ``pace`` is
-    how fast the model was when it was measured here.
+    how fast the model was when it was measured here. ``tuned`` is the overlay that the flags are
+    of, None where they are of none.
     """
 
     described: Described
@@ -52,6 +54,7 @@ class Question:
     others: tuple[Machine, ...] = ()
     sleep_level: int | None = None
     pace: Pace = AS_MODELLED
+    tuned: Tuned | None = None
 
 
 @dataclass(frozen=True, slots=True)

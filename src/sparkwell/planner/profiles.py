@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from sparkwell.catalog.described import Described
 from sparkwell.catalog.recipe import FlagValue
+from sparkwell.catalog.tuned import Tuned, goal_of
 from sparkwell.core.errors import UsageError
 from sparkwell.hardware.machine import Machine
 from sparkwell.planner.corrections import corrections
@@ -27,7 +28,17 @@ from sparkwell.planner.search import Candidate, Search
 from sparkwell.planner.yarn import check_context
 
 Profile = Literal[
-    "balanced", "throughput", "latency", "concurrency", "long-context", "quality", "guide"
+    "balanced",
+    "throughput",
+    "latency",
+    "concurrency",
+    "long-context",
+    "quality",
+    "guide",
+    "tuned-throughput",
+    "tuned-latency",
+    "tuned-concurrency",
+    "tuned-goodput",
 ]
 PROFILES: tuple[Profile, ...] = get_args(Profile)
 DEFAULT: Profile = "balanced"
@@ -47,11 +58,15 @@ USEFUL = 8192
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Flags, a sentence for each that says why, and what was left out of the profile's wish."""
+    """Flags, a sentence for each that says why, and what was left out of the profile's wish.
+
+    ``tuned`` is the overlay that the flags are of, None where they are computed or the guide's.
+    """
 
     flags: dict[str, FlagValue]
     reasons: dict[str, str]
     corrections: tuple[str, ...] = ()
+    tuned: Tuned | None = None
 
 
 def choose(
@@ -61,6 +76,7 @@ def choose(
     rules: EngineRules,
     *,
     guide_flags: Flags | None,
+    tuned: Tuned | None = None,
     overrides: Flags,
     base: Flags = MappingProxyType({}),
     beside_bytes: int = 0,
@@ -74,12 +90,13 @@ def choose(
 
     ``base`` are the recipe's flags, of which those in ``COMPUTED`` are computed anew on a GPU.
     ``guide_flags`` are None where the model has no guide; ``with_guide`` names those that have.
+    ``tuned`` is the overlay of a profile "tuned-…" for this model, machine and version.
     ``siblings`` are repositories of the same model by format ("bf16", "fp8", "awq").
     ``beside_bytes`` is what other engines hold on the same device. ``calibration`` is what starts
     with ``calibrated_flags`` took here, ``sleep_level`` the level at which an engine with sleep
     mode will sleep. Where nothing fits, the flags are those that come nearest. Raises UsageError
-    for an unknown profile, for a guide that does not exist, and for a context that the model does
-    not reach.
+    for an unknown profile, for a guide or an overlay that does not exist, and for a context that
+    the model does not reach.
     """
     if profile not in PROFILES:
         there = ", ".join(PROFILES)
@@ -88,6 +105,8 @@ def choose(
         raise _without_guide(described, with_guide)
     if profile == "guide" and guide_flags is not None:
         return _as_they_are("The guide sets it.", guide_flags, overrides, described, rules)
+    if goal_of(profile) is not None:
+        return _as_measured(profile, tuned, overrides, described, rules)
     if machine.device == "cpu":
         return _as_they_are("The recipe sets it.", base, overrides, described, rules)
     kept = {name: value for name, value in base.items() if name not in COMPUTED}
@@ -104,6 +123,20 @@ def choose(
 def _without_guide(described: Described, with_guide: Sequence[str]) -> UsageError:
     hint = f"These have one: {', '.join(with_guide)}." if with_guide else None
     return UsageError(f"{described.name} has no guide, and so no profile guide.", hint=hint)
+
+
+def _as_measured(
+    profile: str, tuned: Tuned | None, overrides: Flags, described: Described, rules: EngineRules
+) -> Choice:
+    """An overlay's flags, with the user's."""
+    if tuned is None or tuned.profile != profile:
+        raise UsageError(
+            f"{described.name} has no profile {profile} here.",
+            hint=f"`sparkwell tune {described.name} --goal {goal_of(profile)}` finds flags.",
+        )
+    why = f"Measured on {tuned.machine} on {tuned.evidence.date} by `sparkwell tune`."
+    chosen = _as_they_are(why, tuned.flags, overrides, described, rules)
+    return replace(chosen, tuned=tuned)
 
 
 def _as_they_are(

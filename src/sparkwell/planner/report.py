@@ -40,6 +40,7 @@ def contract(plan: Plan, guide: Iterable[Mapping[str, Any]] = ()) -> Json:
         "warnings": [_advice(each) for each in plan.warnings],
         "corrections": list(q.corrections),
         "reasons": dict(q.reasons),
+        "tuned": None if q.tuned is None else q.tuned.model_dump(mode="json"),
         "notes": list(q.described.notes),
     }
 

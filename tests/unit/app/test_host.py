@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.catalog.overlays import overlay
 
 import sparkwell
 from sparkwell.admin.api import UpBody
@@ -25,9 +26,11 @@ from sparkwell.app.terms import TermsMaker
 from sparkwell.app.ways import Way
 from sparkwell.catalog import Recipe, load_catalog
 from sparkwell.catalog.recipe import FlagValue
+from sparkwell.catalog.tuned_files import write_tuned
 from sparkwell.core.errors import ConflictError, EnvironmentFault, UnknownModelError, UsageError
 from sparkwell.core.launch import ExitRecord, LaunchSpec
 from sparkwell.core.phases import Phase, PhaseMark
+from sparkwell.hardware.description import find_machine
 from sparkwell.store import History, open_database
 from sparkwell.supervisor.actor import Supervisor
 from sparkwell.supervisor.journal import Journal
@@ -237,6 +240,34 @@ async def test_status_of_a_crash_shows_the_last_lines(bench: Bench) -> None:
     await until(lambda: not bench.host.served.health()[0])
     [shown] = bench.host.status()["instances"]
     assert (shown["state"], shown["last_lines"]) == ("failed", ["boom"])
+
+
+async def test_a_start_with_tuned_flags_that_fails_says_how_to_go_back(bench: Bench) -> None:
+    here = bench.models.planning.__dict__["here"] = find_machine("cpu")
+    made = overlay(
+        recipe="demo-qwen3", machine=here.name, version="0.32.0", flags={"max_num_seqs": 3}
+    )
+    write_tuned(bench.models.paths.tuned, made)
+    instance = str((await bench.up("demo-qwen3", profile="tuned-throughput"))["instance"])
+    await until(lambda: instance in GATES)
+    argv = bench.argv(instance)
+    assert argv[argv.index("--max-num-seqs") + 1] == "3"
+    [shown] = bench.host.status()["instances"]
+    assert (shown["state"], shown["hint"]) == ("starting", None)
+    await bench.driver.end(instance, code=1)
+    await until(lambda: bench.host.status()["instances"][0]["state"] == "failed")
+    [shown] = bench.host.status()["instances"]
+    assert shown["hint"] == (
+        "It was started with tuned flags; `sparkwell up demo-qwen3 --profile balanced` goes back "
+        "to those before."
+    )
+
+
+async def test_a_start_without_them_says_nothing_of_it(bench: Bench) -> None:
+    instance = await bench.starting()
+    await bench.driver.end(instance, code=1)
+    await until(lambda: bench.host.status()["instances"][0]["state"] == "failed")
+    assert bench.host.status()["instances"][0]["hint"] is None
 
 
 async def test_up_takes_flags(bench: Bench) -> None:

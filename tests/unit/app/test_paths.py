@@ -77,6 +77,7 @@ def test_what_lies_where() -> None:
     } == {
         "config_file": "/h/config/sparkwell.yaml",
         "recipes": "/h/config/recipes",
+        "tuned": "/h/config/tuned",
         "engines": "/h/data/engines",
         "pages": "/h/state/pages.sock",
         "gateway": "/h/state/gateway.sock",
@@ -86,6 +87,7 @@ def test_what_lies_where() -> None:
         "ollama": "/h/state/ollama",
         "store": "/h/state/sparkwell.db",
         "benchmarks": "/h/state/benchmarks",
+        "tunings": "/h/state/tunings",
         "socket": "/h/state/daemon.sock",
         "lock": "/h/state/daemon.lock",
         "admin_key": "/h/state/admin.key",

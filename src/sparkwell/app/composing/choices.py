@@ -12,6 +12,7 @@ from sparkwell.app.settings.config import Settings
 from sparkwell.catalog import Recipe
 from sparkwell.catalog.described import describe_recipe
 from sparkwell.catalog.recipe import FlagValue
+from sparkwell.catalog.tuned import goal_of
 from sparkwell.engines.vllm.image_rules import GUIDES_IMAGE, choose_image
 from sparkwell.planner.plan import make_plan
 
@@ -72,11 +73,11 @@ class Choices:
         own = self.models.changes(recipe) if self.place.here else None
         profile = self.wish.profile or (own and own.profile) or DEFAULT_PROFILE
         notes = []
-        if profile == GUIDE and recipe.guide is None and not self.wish.models:
-            profile = DEFAULT_PROFILE
-            notes.append(f"No guide says how to start {recipe.name}: its flags are {profile}.")
-        flags = {**(own.flags if own else {}), **self.wish.flags}
         known = version or default_version(recipe, self.place.machine)
+        if not self.wish.models and (lacking := self._lacking(profile, recipe, known)):
+            profile = DEFAULT_PROFILE
+            notes.append(f"{lacking}: its flags are {profile}.")
+        flags = {**(own.flags if own else {}), **self.wish.flags}
         if version is None:
             notes.append(f"Which vLLM {image} has is not known; the flags are for {known}.")
         asked = Wish(self.place.hardware, known, profile, flags)
@@ -84,6 +85,16 @@ class Choices:
         plan = make_plan(question)
         notes += [_unfit(recipe, self.place, problem.message) for problem in plan.problems[:1]]
         return Planned(question.flags, question.reasons, plan.fits, tuple(notes))
+
+    def _lacking(self, profile: str, recipe: Recipe, version: str) -> str | None:
+        """Why one of all models has not the profile that was asked for them together."""
+        if profile == GUIDE and recipe.guide is None:
+            return f"No guide says how to start {recipe.name}"
+        if goal_of(profile) is None:
+            return None
+        overlays = self.models.planning.overlays
+        there = overlays.profiles(recipe.name, self.place.machine, version)
+        return None if profile in there else f"{recipe.name} has no profile {profile}"
 
 
 def _unfit(recipe: Recipe, place: Place, why: str) -> str:

@@ -20,6 +20,7 @@ from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import ModelSettings, Settings
 from sparkwell.catalog import Recipe
 from sparkwell.catalog.recipe import FlagValue
+from sparkwell.catalog.tuned import goal_of
 from sparkwell.core.errors import UsageError
 from sparkwell.planner.profiles import PROFILES
 from sparkwell.web.services import Field, RecipeEdit
@@ -95,9 +96,11 @@ def changed(own: ModelSettings, changes: Changes) -> ModelSettings:
 
 
 def _profiles(trial: Trial, recipe: Recipe) -> tuple[str, ...]:
-    """Those that a start of it takes: on a CPU nothing is computed."""
-    there = (name for name in PROFILES if name != "guide" or recipe.guide)
-    return tuple(name for name in there if not trial.on_cpu or name in _ON_CPU)
+    """Those that a start of it takes: on a CPU nothing is computed, but flags are measured."""
+    untuned = (name for name in PROFILES if goal_of(name) is None)
+    there = (name for name in untuned if name != "guide" or recipe.guide)
+    usual = (name for name in there if not trial.on_cpu or name in _ON_CPU)
+    return (*usual, *trial.tuned_profiles)
 
 
 def _filled(fields: Mapping[str, Field], values: Mapping[str, Any]) -> dict[str, Field]:

@@ -15,6 +15,7 @@ from sparkwell.app.starting import StartWish
 from sparkwell.app.ways import Way
 from sparkwell.catalog import Recipe
 from sparkwell.catalog.recipe import FlagValue
+from sparkwell.catalog.tuned import goal_of
 from sparkwell.core.errors import EnvironmentFault
 from sparkwell.engines.environments import environment
 from sparkwell.planner.plan import Plan, Question, make_plan
@@ -45,6 +46,12 @@ class Trial:
         built = environment(self.recipe.serve.environment)
         return (self.way.device if self.way else built.device) == "cpu"
 
+    @property
+    def tuned_profiles(self) -> tuple[str, ...]:
+        """The profiles with flags that were measured here, for the version that would run."""
+        planning = self.models.planning
+        return planning.overlays.profiles(self.recipe.name, planning.here, self.version)
+
     def flags(self) -> Mapping[str, FlagValue]:
         """The flags of a start; raises SparkwellError."""
         if self.on_cpu and self.way:
@@ -53,11 +60,12 @@ class Trial:
 
     def source(self, flag: str) -> str:
         """Who chose one of ``flags`` of which sparkwell.yaml says nothing: recipe or profile."""
-        guide = self.models.changes(self.recipe).profile == "guide"
+        profile = self.models.changes(self.recipe).profile
+        listed = profile == "guide" or goal_of(profile) is not None
         on_cpu = self.on_cpu or self.models.planning.here.device == "cpu"
         computed = flag in COMPUTED and not on_cpu
         own = flag in self.recipe.serve.flags
-        return "recipe" if own and not guide and not computed else "profile"
+        return "recipe" if own and not listed and not computed else "profile"
 
     def plan(self) -> Plan:
         """The plan of a start; raises UsageError for flags that cannot go together."""

@@ -26,8 +26,7 @@ def summary_of(
     if models.planning.here.device != device:
         return None
     start = models.with_changes(recipe, way, wish)
-    own: dict[str, FlagValue] = {**start.placed, **start.flags}
-    flags = {**recipe.serve.flags, **own} if device == "cpu" else own
+    flags: dict[str, FlagValue] = {**start.placed, **start.flags}
     asked = wish_to_plan(way.version if way else None, start, flags)
     question = models.planning.question(Target(describe_recipe(recipe), recipe), asked)
     return summary(make_plan(question))

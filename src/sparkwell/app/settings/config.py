@@ -29,7 +29,17 @@ ENGINE_PORTS = 1000
 _ANOTHER = "Choose another port, or another containers.first_port."
 # Those of planner/profiles.py, whose import takes a tenth of a second; a test compares them.
 Profile = Literal[
-    "balanced", "throughput", "latency", "concurrency", "long-context", "quality", "guide"
+    "balanced",
+    "throughput",
+    "latency",
+    "concurrency",
+    "long-context",
+    "quality",
+    "guide",
+    "tuned-throughput",
+    "tuned-latency",
+    "tuned-concurrency",
+    "tuned-goodput",
 ]
 
 

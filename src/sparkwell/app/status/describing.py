@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from sparkwell.app.service import ModelService
-from sparkwell.app.starter import SET
+from sparkwell.app.starter import SET, WAY_BACK
 from sparkwell.catalog.guide_claims import claims_for
 from sparkwell.core.launch import LaunchSpec
 from sparkwell.core.phases import Phase
@@ -40,7 +40,7 @@ class Describer:
             "state": instance.state.value,
             **self._engine(instance, spec),
             "error": instance.error,
-            "hint": instance.hint,
+            "hint": _hint(instance, spec),
             "findings": [each.to_json() for each in instance.findings],
             "last_lines": list(instance.record.last_lines) if instance.record else [],
             "requests_running": instance.serving,
@@ -111,6 +111,18 @@ class Describer:
         seen = self._history.expected(spec.model, spec.engine, spec.engine_version)
         recipe = self._models.catalog.find(spec.model)
         return seen or (self._models.planning.first_start(recipe, spec) if recipe else {})
+
+
+def _hint(instance: Instance, spec: LaunchSpec | None) -> str | None:
+    """What to do about a failure; of an engine with tuned flags also how to do without them."""
+    back = label(spec, WAY_BACK)
+    if not back or instance.state is not State.FAILED or instance.record is None:
+        return instance.hint
+    without = (
+        f"It was started with tuned flags; `sparkwell up {instance.model} --profile {back}` goes "
+        "back to those before."
+    )
+    return f"{instance.hint}\n{without}" if instance.hint else without
 
 
 @cache

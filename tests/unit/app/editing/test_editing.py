@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.catalog.overlays import overlay
 
 from sparkwell.app import back_ends
 from sparkwell.app.composing.making import Composing
@@ -23,6 +24,7 @@ from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import Settings, load_settings
 from sparkwell.app.ways import Way, Ways
 from sparkwell.catalog import load_catalog
+from sparkwell.catalog.tuned_files import write_tuned
 from sparkwell.core.errors import (
     ConflictError,
     DocumentError,
@@ -188,6 +190,37 @@ async def test_only_models_with_a_guide_have_its_profile(make: Make) -> None:
     bench = make()
     assert "guide" in (await bench.form()).profiles
     assert "guide" not in (await bench.form(DEMO)).profiles
+
+
+async def test_profiles_that_were_tuned_here_can_be_chosen(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Ways, "way", lambda *_of_what: way("cpu", "0.32.0"))
+    bench = make("cpu")
+    for goal, version in (("latency", "0.32.0"), ("throughput", "0.31.0")):
+        made = overlay(recipe=DEMO, goal=goal, machine="cpu", version=version, flags={"seed": 5})
+        write_tuned(bench.models.paths.tuned, made)
+    assert (await bench.form(DEMO)).profiles == ("balanced", "tuned-latency")
+    other = await bench.editing.save(DEMO, await bench.edit(DEMO, profile="tuned-throughput"))
+    assert list(other.problems) == ["profile"]
+    saved = await bench.editing.save(DEMO, await bench.edit(DEMO, profile="tuned-latency"))
+    assert not saved.problems
+    assert bench.file.read_text() == f"models:\n  {DEMO}:\n    profile: tuned-latency\n"
+    seed = field(await bench.form(DEMO), "seed")
+    assert (seed.value, seed.default, seed.source) == ("", "5", "profile")
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+async def test_a_tuned_profile_that_is_there_no_more_can_be_mended(
+    make: Make, monkeypatch: pytest.MonkeyPatch, device: str
+) -> None:
+    monkeypatch.setattr(Ways, "way", lambda *_of_what: way(device, "0.32.0"))
+    bench = make().write(f"models: {{{DEMO}: {{profile: tuned-latency}}}}\n")
+    form = await bench.form(DEMO)
+    assert form.profiles[-1] == form.profile == "tuned-latency"
+    preview = await bench.editing.preview(DEMO, await bench.edit(DEMO))
+    assert "not 'tuned-latency'" in preview.problems["profile"]
+    assert not (await bench.editing.save(DEMO, await bench.edit(DEMO, profile=""))).problems
 
 
 async def test_a_model_goes_by_each_of_its_names(make: Make) -> None:

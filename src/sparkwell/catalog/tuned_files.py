@@ -1,0 +1,134 @@
+"""Overlays as files: those of the package and the user's own, read and written."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from sparkwell.catalog.tuned import Goal, Tuned
+from sparkwell.core.documents import parse_document
+from sparkwell.core.errors import DocumentError, EnvironmentFault
+
+SHIPPED_TUNED = Path(__file__).parent / "tuned"
+
+
+@dataclass(frozen=True, slots=True)
+class TunedFlags:
+    """Overlays, the one that wins last. ``problems`` are files left out, a message each."""
+
+    overlays: tuple[Tuned, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    def find(
+        self,
+        recipe: str,
+        goal: Goal,
+        machine: str,
+        version: str,
+        *,
+        gpus: int | None = None,
+        total_bytes: int | None = None,
+    ) -> Tuned | None:
+        """The overlay for just these, or None; ``gpus`` and ``total_bytes`` None are not compared.
+
+        No other machine's is taken, and no other version's.
+        """
+        found = (
+            each
+            for each in reversed(self.of(recipe))
+            if (each.goal, each.version) == (goal, version)
+            and each.is_of(machine, gpus, total_bytes)
+        )
+        return next(found, None)
+
+    def of(self, recipe: str) -> tuple[Tuned, ...]:
+        """All that there is for a recipe."""
+        return tuple(each for each in self.overlays if each.recipe == recipe)
+
+
+def load_tuned(folders: Iterable[Path] = ()) -> TunedFlags:
+    """Read the shipped overlays, then those of ``folders``; a later one wins over an earlier.
+
+    A file that is not right becomes one of the ``problems``; the others still load.
+    """
+    overlays: list[Tuned] = []
+    problems: list[str] = []
+    for folder in [SHIPPED_TUNED, *folders]:
+        for file in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
+            try:
+                overlays.append(_load(file))
+            except DocumentError as error:
+                problems.append(error.message)
+    return TunedFlags(tuple(overlays), tuple(problems))
+
+
+def file_name(tuned: Tuned) -> str:
+    """RECIPE.MACHINE.VERSION.GOAL.yaml; several GPUs are a part of the machine's name."""
+    machine = tuned.machine if tuned.gpus == 1 else f"{tuned.machine}-x{tuned.gpus}"
+    return f"{tuned.recipe}.{machine}.{tuned.version}.{tuned.goal}.yaml"
+
+
+def write_tuned(folder: Path, tuned: Tuned) -> Path:
+    """Write an overlay, whole or not at all; one of that name is kept beside it as ``.old``.
+
+    Raises EnvironmentFault where it cannot be written.
+    """
+    target = folder / file_name(tuned)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _draft(target, as_yaml(tuned)) as draft:
+            _keep(target)
+            draft.replace(target)
+    except OSError as error:
+        raise EnvironmentFault(
+            f"{target} cannot be written: {error.strerror or error}.",
+            hint="Make room there, or see to it that this user may write there.",
+        ) from None
+    return target
+
+
+def as_yaml(tuned: Tuned) -> str:
+    """The overlay as its file has it; fields that say nothing are left out."""
+    fields = tuned.model_dump(exclude_none=True)
+    text = yaml.safe_dump(_as_lists(fields), sort_keys=False, width=100, allow_unicode=True)
+    return str(text)
+
+
+def _load(file: Path) -> Tuned:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DocumentError(f"{file}: this file cannot be read: {error}") from None
+    return parse_document(text, Tuned, str(file))
+
+
+def _as_lists(value: object) -> object:
+    """YAML has lists, no tuples."""
+    if isinstance(value, dict):
+        return {key: _as_lists(each) for key, each in value.items()}
+    return [_as_lists(each) for each in value] if isinstance(value, tuple | list) else value
+
+
+@contextmanager
+def _draft(target: Path, text: str) -> Iterator[Path]:
+    """The text in a file beside the target, on the disk before it takes the name."""
+    descriptor, name = tempfile.mkstemp(".tmp", f".{target.name}.", target.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _keep(target: Path) -> None:
+    """A copy of what is there: at no moment there is none under its own name."""
+    if target.exists():
+        shutil.copy2(target, target.with_name(f"{target.name}.old"))

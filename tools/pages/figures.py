@@ -11,6 +11,7 @@ from sparkwell.app.planning import Planning, Target, Wish, default_version
 from sparkwell.catalog import Recipe
 from sparkwell.catalog.catalog import load_catalog
 from sparkwell.catalog.described import Described
+from sparkwell.catalog.tuned import goal_of
 from sparkwell.cli.plan import PROFILES
 from sparkwell.core.errors import SparkwellError
 from sparkwell.engines.environments import environment
@@ -92,7 +93,8 @@ class Model:
     @cached_property
     def profiles(self) -> Mapping[str, Json]:
         """A plan for each profile; the guide's only where there is a guide."""
-        names = [name for name in PROFILES if name != GUIDE or self.recipe.guide]
+        untuned = [name for name in PROFILES if goal_of(name) is None]
+        names = [name for name in untuned if name != GUIDE or self.recipe.guide]
         return {name: self.plan(profile=name) for name in names}
 
     @property

@@ -193,9 +193,11 @@ def measure_into(
 
 
 async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
-    """End at SIGTERM as at Ctrl-C: what was measured is kept."""
-    task = asyncio.ensure_future(work)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    """End at SIGTERM, or with the terminal, as at Ctrl-C: what was measured is kept."""
+    task, loop = asyncio.ensure_future(work), asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, task.cancel)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # nohup has it ignored
+        loop.add_signal_handler(signal.SIGHUP, task.cancel)
     try:
         await task
     except asyncio.CancelledError:

@@ -35,6 +35,8 @@ COMMANDS = {
     "keys": "Make, list, rotate and revoke the keys of clients.",
     "usage": "Show what keys used: requests and tokens.",
     "bench": "Measure how fast a running model really is.",
+    "verify": "Check plan and guides by measuring; write a report.",
+    "tune": "Find flags that are faster here, by measuring.",
     "batch": "Answer the requests of a file, as OpenAI's Batch API does.",
     "pull": "Download a model's weights.",
     "preflight": "Check whether a model could be started here, without starting it.",

@@ -62,20 +62,21 @@ def preflight(
     """
     context = click_context.find_object(Context)
     assert context is not None  # noqa: S101 - the group has made it
-    asked = _asked(context, model, flags, profile, driver, image)
+    asked = start_asked(context, model, flags, profile, driver, image)
     report = _report(context, asked, fix)
     click.echo(json.dumps(report.to_json()) if as_json else _text(report))
     click_context.exit(0 if report.ok else FAILED)
 
 
-def _asked(
+def start_asked(
     context: Context,
     model: str,
     flags: tuple[str, ...],
     profile: str | None,
-    driver: str | None,
-    image: str | None,
+    driver: str | None = None,
+    image: str | None = None,
 ) -> "Asked":
+    """The start that is to be looked at; UsageError for a model of Ollama's."""
     from sparkwell.app.planning import parse_flags
     from sparkwell.app.preflight.report import Asked
     from sparkwell.app.starting import StartWish

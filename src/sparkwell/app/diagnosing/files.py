@@ -23,7 +23,7 @@ def save_snapshot(snapshot: Snapshot, file: Path, *, force: bool) -> int:
     """
     data = to_json(snapshot).encode()
     try:
-        _write(file, data, force)
+        write_whole(file, data, force=force)
     except FileExistsError:
         raise ConflictError(
             f"{file} exists already, and was not written over.",
@@ -67,8 +67,10 @@ def _read(file: Path) -> bytes:
         return opened.read(LARGEST_BYTES + 1)
 
 
-def _write(file: Path, data: bytes, force: bool) -> None:
-    """A hard link fails where the name is taken, in the same moment in which it is given.
+def write_whole(file: Path, data: bytes, *, force: bool) -> None:
+    """Write a file for this user alone, whole or not at all; raises OSError.
+
+    A hard link fails where the name is taken, in the same moment in which it is given.
 
     A link is followed; what is no file (/dev/null) is never replaced by one.
     """

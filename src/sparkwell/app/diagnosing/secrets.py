@@ -18,7 +18,7 @@ def clean_runs(runs: Iterable[Run]) -> tuple[Run, ...]:
             error=_clean(run.error),
             hint=_clean(run.hint),
             first_reason=_clean(run.first_reason),
-            flags=_flags(run.flags),
+            flags=clean_flags(run.flags),
         )
         for run in runs
     )
@@ -26,14 +26,15 @@ def clean_runs(runs: Iterable[Run]) -> tuple[Run, ...]:
 
 def clean_serving(serving: Iterable[Serving]) -> tuple[Serving, ...]:
     """What serves, its flags redacted."""
-    return tuple(replace(each, flags=_flags(each.flags)) for each in serving)
+    return tuple(replace(each, flags=clean_flags(each.flags)) for each in serving)
 
 
 def _clean(text: str | None) -> str | None:
     return None if text is None else "\n".join(map(redact, text.split("\n")))
 
 
-def _flags(flags: Mapping[str, FlagValue]) -> dict[str, FlagValue]:
+def clean_flags(flags: Mapping[str, FlagValue]) -> dict[str, FlagValue]:
+    """Flags, without values that are secret by name or by form."""
     return {name: _value(name, value) for name, value in flags.items()}
 
 

@@ -1,0 +1,66 @@
+"""The check of a winner: the flags from before and those found, on workloads new to both."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sparkwell.app.tuning.document import Tuning
+from sparkwell.app.tuning.rig import Rig
+from sparkwell.app.tuning.steady import Measured, measured
+from sparkwell.app.tuning.workloads import cases, told
+from sparkwell.bench.workload import Workload
+from sparkwell.catalog.recipe import FlagValue
+from sparkwell.tune.goal import Goal
+from sparkwell.tune.trial import Trial
+from sparkwell.tune.winner import Gain, gains
+
+Flags = dict[str, FlagValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """Both are measured with the same requests, one after the other. ``notes`` are doubts."""
+
+    rig: Rig
+    tuning: Tuning
+    goal: Goal
+    clients: int
+    repeats: int
+    notes: list[str] = field(default_factory=list)
+
+    async def run(self, given: Flags, tried: Flags) -> list[Gain]:
+        """What each workload gains; raises as the rig does.
+
+        ``given`` start the flags from before over their profile, ``tried`` the winner's.
+        """
+        before = await self._measured(given, self.tuning.profile)
+        after = await self._measured(tried, None)
+        found = zip(self.tuning.loads, before, after, strict=True)
+        return [
+            gain
+            for place, (load, one, other) in enumerate(found)
+            for gain in gains(
+                self.goal, self._said(load), one.figures, other.figures, tuned_on=place == 0
+            )
+        ]
+
+    def _said(self, load: Workload) -> str:
+        return f"{told(load)}, {self.clients:,} clients"
+
+    async def _measured(self, flags: Flags, profile: str | None) -> Sequence[Measured]:
+        await self.rig.start(flags, profile)
+        return [await self._one(place, load) for place, load in enumerate(self.tuning.loads)]
+
+    async def _one(self, place: int, load: Workload) -> Measured:
+        [case] = cases(load, [self.clients])
+        seed = f"{self.tuning.seed}/check/{place}"
+        found = await measured(self.rig, case, self.repeats, seed, self.goal.slo)
+        self.notes.extend(f"{self._said(load)}: {each}" for each in found.notes)
+        return found
+
+
+def clients_for(goal: Goal, winner: Trial) -> int:
+    """How many ask at once in a check: of a ladder, as many as the winner bore."""
+    if goal.name != "concurrency":
+        return goal.clients[-1]
+    borne = [each for each in goal.clients if each <= (winner.value or 0.0)]
+    return borne[-1] if borne else goal.clients[0]

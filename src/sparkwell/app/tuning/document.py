@@ -1,0 +1,102 @@
+"""A tuning as it is kept: what was asked for, every trial, what came of it."""
+
+from typing import Any
+
+import msgspec
+
+from sparkwell.bench.figures import Slo
+from sparkwell.bench.workload import Workload
+from sparkwell.catalog.tuned import Goal as GoalName
+from sparkwell.tune.goal import Goal
+from sparkwell.tune.knobs import Knob
+from sparkwell.tune.trial import Trial
+
+FORMAT = 1
+
+
+class KnobPart(msgspec.Struct):
+    """A knob as it is kept."""
+
+    name: str
+    values: list[Any]
+    ordered: bool
+
+
+class Place(msgspec.Struct):
+    """The machine and the engine that the figures are of."""
+
+    machine: str
+    title: str
+    gpus: int
+    total_bytes: int
+    engine: str
+    version: str
+
+
+class Outcome(msgspec.Struct):
+    """What came of it. ``holds`` is None where there was nothing to check, or no time.
+
+    ``gains`` are winner.Gain as JSON; ``overlay`` is the file that was written. ``outweighed`` are
+    flags of this host's settings, which win over a profile's. ``notes`` speak against figures.
+    """
+
+    said: str
+    winner: int | None = None
+    holds: bool | None = None
+    gains: list[dict[str, Any]] = []
+    overlay: str | None = None
+    outweighed: dict[str, Any] = {}
+    notes: list[str] = []
+
+
+class Tuning(msgspec.Struct, kw_only=True):
+    """``workloads`` begin with the one that is tuned on. Times are seconds.
+
+    ``given`` are the flags that somebody fixed; ``profile`` is that of the flags from before.
+    """
+
+    format: int = FORMAT
+    id: str
+    model: str
+    goal: GoalName
+    slo: dict[str, Any] | None
+    clients: list[int]
+    workloads: list[dict[str, Any]]
+    prompt_tokens: int | None = None
+    output_tokens: int | None = None
+    repeats: int
+    budget_s: float
+    most_trials: int | None = None
+    seed: str
+    command: str
+    sparkwell: str
+    began: float
+    profile: str | None = None
+    given: dict[str, Any] = {}
+    guessing: bool = False
+    spent_s: float = 0.0
+    place: Place | None = None
+    knobs: list[KnobPart] = []
+    trials: list[Trial] = []
+    outcome: Outcome | None = None
+
+    @property
+    def aim(self) -> Goal:
+        """The goal with its SLO and clients."""
+        slo = None if self.slo is None else Slo(**self.slo)
+        return Goal(self.goal, slo, tuple(self.clients))
+
+    @property
+    def space(self) -> tuple[Knob, ...]:
+        """The knobs; empty before the first start."""
+        return tuple(Knob(each.name, tuple(each.values), each.ordered) for each in self.knobs)
+
+    @property
+    def loads(self) -> tuple[Workload, ...]:
+        """The workloads, that which is tuned on first."""
+        return tuple(Workload(**each) for each in self.workloads)
+
+    @property
+    def before(self) -> Trial | None:
+        """The trial with the flags from before."""
+        return next((each for each in self.trials if each.number == 0), None)

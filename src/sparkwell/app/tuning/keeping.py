@@ -1,0 +1,85 @@
+"""Tunings as files: one each, small enough to be carried to another machine of its kind."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from sparkwell.app.tuning.document import FORMAT, Tuning
+from sparkwell.core.errors import EnvironmentFault, UsageError
+
+_HINT = "`sparkwell tune list` names those that were kept."
+MOST_BYTES = 16 * 1024**2
+
+
+def save(file: Path, tuning: Tuning) -> None:
+    """Write it whole or not at all; EnvironmentFault as where a disk is full."""
+    text = msgspec.json.format(msgspec.json.encode(tuning), indent=1)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False, suffix=".part") as part:
+            try:
+                part.write(text)
+                part.flush()
+                os.fsync(part.fileno())
+                Path(part.name).replace(file)
+            except BaseException:
+                Path(part.name).unlink(missing_ok=True)
+                raise
+    except OSError as error:
+        raise EnvironmentFault(
+            f"The tuning could not be written to {file}: {error.strerror}.",
+            hint="Make room there, and run the same command with --resume: it goes on.",
+        ) from error
+
+
+def load(file: Path) -> Tuning:
+    """Read one; UsageError for what is none."""
+    try:
+        if file.stat().st_size > MOST_BYTES:
+            raise UsageError(f"{file} is larger than any tuning.", hint=_HINT)
+        tuning = msgspec.json.decode(file.read_bytes(), type=Tuning)
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.", hint=_HINT) from None
+    except msgspec.MsgspecError as error:
+        raise UsageError(f"{file} is no tuning: {error}.", hint=_HINT) from None
+    if tuning.format != FORMAT:
+        raise UsageError(
+            f"{file} has format {tuning.format}; this Sparkwell knows {FORMAT}.",
+            hint="A newer Sparkwell wrote it: update this one.",
+        )
+    return tuning
+
+
+def kept(folder: Path) -> list[Path]:
+    """The files of a folder, newest first: their names begin with their time."""
+    return sorted(folder.glob("*.json"), key=lambda file: file.stem, reverse=True)
+
+
+def find(folder: Path, name: str) -> Path:
+    """By file, by name or how that begins, or by number from the newest (1)."""
+    files = kept(folder)
+    if name.endswith(".json"):
+        return Path(name)
+    if name.isdecimal() and 1 <= int(name) <= len(files):
+        return files[int(name) - 1]
+    near = [each for each in files if name and each.stem.startswith(name)]
+    exact = [each for each in near if each.stem == name]
+    if len(exact or near) == 1:
+        return (exact or near)[0]
+    said = f"{len(near)} tunings begin with {name!r}" if near else f"There is no tuning {name!r}"
+    raise UsageError(f"{said}.", hint=_HINT)
+
+
+def unfinished(folder: Path, model: str, goal: str) -> Path | None:
+    """The newest of that model and goal that has no outcome yet."""
+    for file in kept(folder):
+        if f"-{model}-{goal}" in file.stem:
+            try:
+                tuning = load(file)
+            except UsageError:
+                continue
+            if tuning.outcome is None and (tuning.model, tuning.goal) == (model, goal):
+                return file
+    return None

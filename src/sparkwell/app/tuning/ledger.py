@@ -1,0 +1,79 @@
+"""The document of a tuning that runs: its one owner, which saves it after every step."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sparkwell.app.tuning.budget import check_repeats, check_s, trial_s
+from sparkwell.app.tuning.document import Outcome, Tuning
+from sparkwell.tune.trial import Trial
+from sparkwell.tune.winner import best
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What goes on now, for a person; ``trial`` is None while the winner is checked."""
+
+    said: str
+    trial: int | None
+    spent_s: float
+    best: Trial | None
+
+
+class Ledger:
+    """What was tried, and the time that it took, over all parts of a tuning."""
+
+    def __init__(
+        self, tuning: Tuning, save: Callable[[Tuning], None], tell: Callable[[Step], None]
+    ) -> None:
+        self.tuning = tuning
+        self._save, self.tell = save, tell
+        self._since = time.monotonic()
+
+    @property
+    def spent_s(self) -> float:
+        """Up to now."""
+        return self.tuning.spent_s + time.monotonic() - self._since
+
+    @property
+    def left_s(self) -> float:
+        """Of the budget."""
+        return self.tuning.budget_s - self.spent_s
+
+    @property
+    def check_repeats(self) -> int:
+        """Of each workload in the check."""
+        tuning = self.tuning
+        return check_repeats(tuning.trials, tuning.repeats, tuning.loads, tuning.budget_s)
+
+    @property
+    def needed_s(self) -> float:
+        """What another trial and the check take."""
+        tuning = self.tuning
+        check = check_s(tuning.trials, tuning.repeats, tuning.loads, self.check_repeats)
+        return trial_s(tuning.trials) + check
+
+    @property
+    def started(self) -> int:
+        """How many starts there were beside that with the flags from before."""
+        return sum(each.started for each in self.tuning.trials) - 1
+
+    def step(self, said: str, trial: int | None) -> None:
+        """Tell what comes now."""
+        self.tell(Step(said, trial, self.spent_s, best(self.tuning.trials)))
+
+    def add(self, trial: Trial) -> None:
+        """Write a trial down."""
+        self.tuning.trials.append(trial)
+        self.write()
+
+    def end(self, outcome: Outcome) -> Outcome:
+        """Write down what came of it."""
+        self.tuning.outcome = outcome
+        self.write()
+        return outcome
+
+    def write(self) -> None:
+        """Save the document."""
+        self.tuning.spent_s, self._since = self.spent_s, time.monotonic()
+        self._save(self.tuning)

@@ -1,0 +1,89 @@
+"""The overlay that a tuning ends with. Pure."""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from sparkwell.app.tuning.document import Outcome, Tuning
+from sparkwell.bench.figures import Slo
+from sparkwell.catalog.tuned import Evidence, Row, Tuned
+from sparkwell.catalog.tuned import Slo as KeptSlo
+from sparkwell.core.errors import UsageError
+from sparkwell.planner.profiles import DEFAULT
+from sparkwell.tune.trial import Trial
+
+NOTES = ("Prompts were random tokens of an exact length, answers ended at their length.",)
+DUMMY = ("load_format", "dummy")
+DUMMIES = "The weights were dummies: memory and speed are those of the real ones."
+
+
+def overlay(tuning: Tuning) -> Tuned:
+    """Of a tuning whose winner was checked; UsageError where there is none."""
+    outcome = tuning.outcome
+    gains = () if outcome is None else outcome.gains
+    winner = _trial(tuning, None if outcome is None else outcome.winner)
+    if winner is None or tuning.before is None or tuning.place is None or not gains:
+        raise UsageError(
+            f"{tuning.id} has found no flags that were checked, so there is nothing to apply.",
+            hint=f"`sparkwell tune show {tuning.id}` says what came of it.",
+        )
+    place, measured = tuning.place, [each for each in tuning.trials if each.started]
+    return Tuned(
+        recipe=tuning.model, goal=tuning.goal, slo=_slo(tuning.aim.slo),
+        machine=place.machine, title=place.title, gpus=place.gpus, total_bytes=place.total_bytes,
+        engine="vllm", version=place.version,
+        flags=_kept(winner.flags), before=_kept(tuning.before.flags),
+        before_profile=tuning.profile or DEFAULT,
+        evidence=Evidence(
+            date=datetime.fromtimestamp(tuning.began, UTC).date(), command=tuning.command,
+            trials=len(measured), sparkwell=tuning.sparkwell,
+            rows=tuple(_row(each) for each in gains),
+            notes=_notes(winner, outcome),
+        ),
+    )  # fmt: skip
+
+
+def _trial(tuning: Tuning, number: int | None) -> Trial | None:
+    return next((each for each in tuning.trials if each.number == number), None)
+
+
+def _kept(flags: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The flags of a start that serves: weights that are dummies are for measuring alone."""
+    return {name: value for name, value in (flags or {}).items() if (name, value) != DUMMY}
+
+
+def _notes(winner: Trial, outcome: Outcome | None) -> tuple[str, ...]:
+    dummies = (DUMMIES,) if DUMMY in (winner.flags or {}).items() else ()
+    if outcome is None:
+        return (*NOTES, *dummies)
+    return (*NOTES, *dummies, *_doubts(outcome.gains), *outcome.notes)
+
+
+def _slo(slo: Slo | None) -> KeptSlo | None:
+    if slo is None:
+        return None
+    return KeptSlo(ttft_s=slo.ttft_s, tpot_s=slo.tpot_s, e2e_s=slo.e2e_s)
+
+
+def _row(gain: Mapping[str, Any]) -> Row:
+    told = gain["ratio"]
+    return Row(
+        workload=gain["workload"], tuned_on=gain["tuned_on"], figure=gain["figure"],
+        before=_finite(gain["before"]), after=_finite(gain["after"]),
+        ratio=None if told is None else told["value"],
+        low=None if told is None else told["low"], high=None if told is None else told["high"],
+    )  # fmt: skip
+
+
+def _doubts(gains: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Where the flags found are worse, or not shown to be better."""
+    return [
+        f"{each['workload']}: {each['figure']} is {each['verdict']}"
+        for each in gains
+        if each["verdict"] != "better"
+    ]
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

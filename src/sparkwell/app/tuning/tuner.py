@@ -1,0 +1,105 @@
+"""A tuning from its first start to its last: the flags from before, the search, the check."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+
+from sparkwell.app.tuning.checking import Check, clients_for
+from sparkwell.app.tuning.document import KnobPart, Outcome, Place
+from sparkwell.app.tuning.foretelling import Plans
+from sparkwell.app.tuning.ledger import Ledger
+from sparkwell.app.tuning.rig import Rig, TrialError
+from sparkwell.app.tuning.searching import Searching, fixed
+from sparkwell.app.tuning.trying import Attempt, Trying
+from sparkwell.catalog.recipe import FlagValue
+from sparkwell.core.errors import SparkwellError
+from sparkwell.tune.knobs import flags_of, knobs, nearest, with_value
+from sparkwell.tune.trial import Trial
+from sparkwell.tune.winner import best, holds, unmet, worth
+
+PlansOf = Callable[[str], Plans]
+PlaceOf = Callable[[str, str], Place]
+
+
+class Tuner:
+    """``plans`` makes those of a version of the engine; ``place`` describes engine and machine."""
+
+    def __init__(self, ledger: Ledger, rig: Rig, plans: PlansOf, place: PlaceOf) -> None:
+        self._ledger, self._rig, self._plans_of, self._place = ledger, rig, plans, place
+        tuning = self._tuning = ledger.tuning
+        self._trying = Trying(rig, tuning.aim, tuning.loads[0], tuning.repeats, tuning.seed)
+
+    async def run(self) -> Outcome:
+        """Go on from where the document is. Raises where the flags from before do not serve."""
+        before = self._tuning.before or await self._first()
+        searching = Searching(self._ledger, self._trying, self._plans, before)
+        await searching.run()
+        return self._ledger.end(await self._outcome(before, searching))
+
+    async def _first(self) -> Trial:
+        """The trial that all others are compared with; it says what there is to search."""
+        self._ledger.step("the flags from before", 0)
+        given = Attempt(0, {}, dict(self._tuning.given), self._tuning.profile)
+        trial = await self._trying.attempt(given)
+        if trial.flags is None or trial.value is None:
+            raise TrialError(
+                f"{self._tuning.model} does not serve with its flags from before: {trial.why}",
+                hint="Mend that first: `sparkwell up` and `sparkwell doctor` say more.",
+            )
+        self._describe(trial.flags)
+        trial.values = nearest(self._tuning.space, trial.flags)
+        self._ledger.add(trial)
+        return trial
+
+    def _describe(self, flags: Mapping[str, FlagValue]) -> None:
+        """The place, and the knobs with the values from before among theirs."""
+        tuning, started = self._tuning, self._rig.started
+        tuning.place = self._place(started.engine, started.version)
+        found = knobs(
+            tuning.aim, self._plans.plan(fixed(tuning, flags)), started.version,
+            fixed=tuning.given, guessing=tuning.guessing,
+        )  # fmt: skip
+        kept = [with_value(each, flags.get(each.name)) for each in found]
+        tuning.knobs = [KnobPart(each.name, list(each.values), each.ordered) for each in kept]
+
+    @property
+    def _plans(self) -> Plans:
+        assert self._tuning.place is not None  # noqa: S101 - the first start has told it
+        return self._plans_of(self._tuning.place.version)
+
+    async def _outcome(self, before: Trial, searching: Searching) -> Outcome:
+        if searching.out_of_time and not self._ledger.started:
+            return Outcome(no_time(self._ledger.spent_s + self._ledger.needed_s))
+        winner = best(self._tuning.trials)
+        if winner is None:
+            return Outcome(unmet(self._tuning.trials))
+        if winner.number == before.number:
+            time = " The time ran out." if searching.out_of_time else ""
+            return Outcome(f"None of {self._ledger.started} other starts did better.{time}", 0)
+        return await self._checked(winner, before)
+
+    async def _checked(self, winner: Trial, before: Trial) -> Outcome:
+        self._ledger.step("the check: the flags from before, and those found", None)
+        tuning, goal = self._tuning, self._tuning.aim
+        clients = clients_for(goal, winner)
+        check = Check(self._rig, tuning, goal, clients, self._ledger.check_repeats)
+        tried = {**fixed(tuning, before.flags or {}), **flags_of(winner.values)}
+        try:
+            found = await check.run(dict(tuning.given), tried)
+        except SparkwellError as error:
+            raise TrialError(
+                f"The search is done, but the check could not be made: {error.message}",
+                hint="The same command with --resume makes it.",
+            ) from error
+        good = holds(found, goal, least=worth(winner, before))
+        said = "The gain holds." if good else "The gain does not hold."
+        gained = [asdict(each) for each in found]
+        return Outcome(said, winner.number, good, gained, notes=check.notes)
+
+
+def no_time(budget_s: float) -> str:
+    """What to say where the budget was too small for one trial beside the check."""
+    return (
+        "There was no time for a trial: another start and the check take too long for this budget. "
+        f"Give --budget {max(1, math.ceil(budget_s / 60))}m, fewer --clients, or shorter answers."
+    )

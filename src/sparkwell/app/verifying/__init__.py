@@ -1,0 +1,1 @@
+"""What an owner of the hardware measured, beside plan and guides, as one report to be sent in."""

@@ -1,0 +1,151 @@
+"""A tuning as the command line runs it: progress, what is kept, the machine left as it was."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import uvloop
+
+from sparkwell.app.tuning import keeping
+from sparkwell.app.tuning.beginning import place
+from sparkwell.app.tuning.foretelling import Plans
+from sparkwell.app.tuning.ledger import Ledger, Step
+from sparkwell.app.tuning.tuner import Tuner
+from sparkwell.catalog.tuned_files import write_tuned
+from sparkwell.cli.bench import many_files, until_stopped
+from sparkwell.cli.client import AdminClient, Json, daemon_gone, is_running, run
+from sparkwell.cli.progress import step_display
+from sparkwell.cli.tune_rig import DaemonRig
+from sparkwell.core.errors import ConflictError, SparkwellError
+
+if TYPE_CHECKING:
+    from sparkwell.app.tuning.document import Place, Tuning
+    from sparkwell.cli.context import Context
+    from sparkwell.cli.progress import Show
+
+
+GONE = ("failed", "stopped", "stopping")
+
+
+class Course:
+    """One call of `sparkwell tune`. ``run`` fills the tuning in."""
+
+    def __init__(self, context: "Context", file: Path, tuning: "Tuning", *, quiet: bool) -> None:
+        self._context, self._file, self._tuning = context, file, tuning
+        self._quiet = quiet
+        version = None if tuning.place is None else tuning.place.version
+        self._rig = DaemonRig(context, tuning.model, version)
+        self._ledger = Ledger(tuning, lambda kept: keeping.save(file, kept), lambda _: None)
+
+    def run(self) -> None:
+        """Search, check, write the overlay; whatever happens, what was there before is again."""
+        keeping.save(self._file, self._tuning)  # a disk that is full is told before minutes pass
+        many_files()
+        with alone_here(self._context.paths.tunings):
+            before = run(_before(self._context, self._tuning.model))
+            try:
+                self._go()
+            finally:
+                self._leave(before)
+
+    def _go(self) -> None:
+        try:
+            with step_display("tune") as show:
+                uvloop.run(until_stopped(self._work(show)))
+        finally:
+            with suppress(SparkwellError):  # then what ended it says so
+                self._ledger.write()  # the time of a trial that was broken off counts
+        self._apply()
+
+    async def _work(self, show: "Show") -> None:
+        if not self._quiet:
+            self._ledger.tell = lambda step: _show(show, step, self._tuning.budget_s)
+        await Tuner(self._ledger, self._rig, self._plans, self._place).run()
+
+    def _leave(self, before: Json) -> None:
+        """What fails here is told, and hides neither the result nor what ended the tuning."""
+        try:
+            run(self._as_it_was(before))
+        except SparkwellError as error:
+            model = self._tuning.model
+            click.echo(
+                click.style("! ", fg="yellow")
+                + f"{model} ran before, and could not be started again with its flags: "
+                f"{error.message}\n`sparkwell up {model}` starts it, `sparkwell doctor` may know "
+                "why it did not.",
+                err=True,
+            )
+
+    def _plans(self, version: str) -> Plans:
+        tuning, own = self._tuning, self._context.models.changes_of(self._tuning.model).flags
+        return Plans(self._context.planning, tuning.model, version, {**own, **tuning.given})
+
+    def _place(self, engine: str, version: str) -> "Place":
+        return place(self._context.planning.here, engine, version)
+
+    def _apply(self) -> None:
+        """The overlay, where the gain holds."""
+        from sparkwell.app.tuning.overlay import overlay
+
+        outcome = self._tuning.outcome
+        if outcome is None or not outcome.holds:
+            return
+        tuned = overlay(self._tuning)
+        outcome.overlay = str(write_tuned(self._context.paths.tuned, tuned))
+        own = self._context.models.changes_of(tuned.recipe).flags
+        outcome.outweighed = {k: v for k, v in own.items() if tuned.flags.get(k) != v}
+        keeping.save(self._file, self._tuning)
+
+    async def _as_it_was(self, before: Json) -> None:
+        """What ran of the model runs again, with its flags; what did not run is gone."""
+        if before["flags"] is not None:
+            await self._rig.start(before["flags"], None)
+            return
+        await self._rig.stop()
+        if not before["daemon"]:
+            async with AdminClient(self._context.paths) as client:
+                with suppress(SparkwellError):
+                    await client.post("shutdown", {"stop_engines": True})
+                    await daemon_gone(self._context.paths)
+
+
+@contextmanager
+def alone_here(folder: Path) -> Iterator[None]:
+    """No second tuning beside this one; raises ConflictError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        _lock(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConflictError(
+            "A tuning runs here already; two would stop each other's engines.",
+            hint="`sparkwell tune list` names it. Wait for its end, or end it with Ctrl-C there.",
+        ) from None
+
+
+async def _before(context: "Context", model: str) -> Json:
+    """Whether a daemon runs, and the flags that the model runs with; None where it does not."""
+    async with AdminClient(context.paths) as client:
+        if not await is_running(client):
+            return {"daemon": False, "flags": None}
+        instances = (await client.get("status"))["instances"]
+    there = [each for each in instances if each["model"] == model and each["state"] not in GONE]
+    return {"daemon": True, "flags": there[0]["flags"] if there else None}
+
+
+def _show(show: "Show", step: Step, budget_s: float) -> None:
+    which = "" if step.trial is None else f"trial {step.trial}: "
+    best = "" if step.best is None else f"best so far {step.best.said} (trial {step.best.number})"
+    show(f"{which}{step.said}", min(1.0, step.spent_s / budget_s), best)

@@ -1,0 +1,144 @@
+"""The engine of a tuning: a model of this machine's daemon, started anew for each trial."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sparkwell.app.subject import own_subject
+from sparkwell.app.tuning.rig import Started, TrialError
+from sparkwell.bench.measuring import Order
+from sparkwell.bench.measuring import measure as ask
+from sparkwell.bench.results import Measured
+from sparkwell.cli.client import AdminClient, Json
+from sparkwell.cli.finding_told import StartFailedError
+from sparkwell.cli.up import Wanted, bring_up
+from sparkwell.core.errors import (
+    ConflictError,
+    EnvironmentFault,
+    NotReadyError,
+    SparkwellError,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from sparkwell.bench.figures import Slo
+    from sparkwell.bench.results import Repeat
+    from sparkwell.bench.suites import Case
+    from sparkwell.catalog.recipe import FlagValue
+    from sparkwell.cli.context import Context
+
+LOG_BYTES = 100_000
+
+
+class DaemonRig:
+    """Starts and stops one model; what measures it asks the engine itself, not the gateway.
+
+    ``version`` is the engine's, where it has to be that one.
+    """
+
+    def __init__(self, context: "Context", model: str, version: str | None = None) -> None:
+        self._context, self._model, self._version = context, model, version
+        self._started: Started | None = None
+        self._instance: Json | None = None
+        self._status: Json = {}
+
+    @property
+    def started(self) -> Started:
+        """What was started last."""
+        assert self._started is not None  # noqa: S101 - a start comes first
+        return self._started
+
+    async def start(self, flags: "Mapping[str, FlagValue]", profile: str | None) -> Started:
+        """In the place of what runs of the model."""
+        await self.stop()
+        self._instance = None
+        sets = tuple(said(name, value) for name, value in flags.items())
+        wanted = Wanted((self._model,), sets, profile)
+        try:
+            [self._instance] = await bring_up(self._context, wanted, quiet=True)
+        except StartFailedError as error:
+            await self._look()
+            raise TrialError(error.message, hint=error.hint) from error
+        except SparkwellError as error:
+            raise refusal(error) from error
+        await self._look()
+        instance = self._instance
+        if instance is None:
+            raise TrialError(f"{self._model} was stopped by somebody while it started.")
+        self._started = Started(
+            instance["flags"], str(instance["engine"]), str(instance["engine_version"])
+        )
+        self._must_be_the_same(self._started)
+        return self._started
+
+    def _must_be_the_same(self, started: Started) -> None:
+        """Trials of two versions of the engine say nothing of each other."""
+        self._version = self._version or started.version
+        if started.version != self._version:
+            raise EnvironmentFault(
+                f"{self._model} now starts with {started.engine} {started.version}; this tuning "
+                f"was begun with {self._version}.",
+                hint="Begin a new one: without --resume, or with another --state.",
+            )
+
+    async def stop(self) -> None:
+        """The model, if it runs."""
+        async with AdminClient(self._context.paths) as client:
+            try:
+                await client.post("down", {"model": self._model})
+            except SparkwellError:
+                return  # nothing of it runs, or no daemon does: the next start says more
+
+    async def measure(
+        self, case: "Case", repeats: int, seed: str, slo: "Slo | None"
+    ) -> "list[Repeat]":
+        """Raises TrialError where the engine ends meanwhile."""
+        context = self._context
+        subject = own_subject(
+            context.models, context.settings.gateway, self._status, self._running, direct=True
+        )
+        order = Order(subject.target, self._model, [case], repeats, seed, subject.vocabulary, slo)
+        measured = Measured()
+        try:
+            await ask(order, measured, lambda _: None)
+        except NotReadyError as error:
+            raise TrialError(error.message, hint=error.hint) from error
+        if measured.broken:
+            raise TrialError(f"It broke off: {measured.broken}.")
+        return measured.repeats[0]
+
+    @property
+    def _running(self) -> Mapping[str, Any]:
+        assert self._instance is not None  # noqa: S101 - a start comes first
+        return self._instance
+
+    def log(self) -> Sequence[str]:
+        """The end of its log, as far as the daemon knows it."""
+        if self._instance is None or not self._instance.get("log"):
+            return []
+        try:
+            with Path(self._instance["log"]).open("rb") as log:
+                log.seek(0, 2)
+                log.seek(max(0, log.tell() - LOG_BYTES))
+                return log.read().decode(errors="replace").splitlines()
+        except OSError:
+            return list(self._instance.get("last_lines") or [])
+
+    async def _look(self) -> None:
+        """What the daemon says of the model now, also where its start has failed."""
+        async with AdminClient(self._context.paths) as client:
+            self._status = await client.get("status")
+        found = [each for each in self._status["instances"] if each["model"] == self._model]
+        self._instance = dict(found[-1]) if found else None
+
+
+def refusal(error: SparkwellError) -> SparkwellError:
+    """A refusal as one, whose code is all that the daemon's answer has of its kind."""
+    if error.code in (ConflictError.code, UsageError.code):
+        return ConflictError(error.message, hint=error.hint)
+    return error
+
+
+def said(name: str, value: "FlagValue") -> str:
+    """A flag as --set takes it."""
+    return f"{name}={str(value).lower() if isinstance(value, bool) else value}"

@@ -1,0 +1,97 @@
+"""What flags are tuned for, and what one trial is worth towards it. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from sparkwell.bench.figures import Figures, Slo
+from sparkwell.catalog.tuned import Goal as GoalName
+
+KEPT_SHARE = 0.95
+"""Of the requests: where so many keep the SLO, it counts as kept."""
+DEFAULT_SLO = {"goodput": Slo(ttft_s=2.0), "concurrency": Slo(ttft_s=2.0, tpot_s=0.1)}
+"""Where the goal needs one and none was given: a first token within 2 s, 10 tokens a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """``clients`` ask at once: one number, or the steps of a ladder, ascending, for concurrency."""
+
+    name: GoalName
+    slo: Slo | None
+    clients: tuple[int, ...]
+
+    @property
+    def figure(self) -> str:
+        """What is compared, by its name in a run's document; concurrency goes by goodput."""
+        by_name = {"throughput": "output_tokens_per_s", "latency": "e2e_p95_s"}
+        return by_name.get(self.name, "goodput")
+
+    @property
+    def wants_less(self) -> bool:
+        """Whether a smaller figure is the better one."""
+        return self.name == "latency"
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """``value`` is better the larger it is; ``kept`` says whether the SLO was, if there is one.
+
+    ``said`` is the value as people read it. ``near`` is the share of requests that kept the SLO.
+    """
+
+    value: float
+    kept: bool
+    said: str
+    near: float | None = None
+
+
+def score(goal: Goal, cases: Sequence[Sequence[Figures]]) -> Score:
+    """Of a trial: the repeats of each case, in the order of ``goal.clients``."""
+    if goal.name == "concurrency":
+        return _concurrency(goal, cases)
+    repeats = cases[0]
+    near = _good_share(repeats)
+    kept = _answered(repeats) >= KEPT_SHARE and (near is None or near >= KEPT_SHARE)
+    if goal.name == "throughput":
+        rate = fmean(each.output_tokens_per_s for each in repeats)
+        return Score(rate, kept, f"{rate:,.1f} tok/s", near)
+    if goal.name == "goodput":
+        good = fmean(each.goodput or 0.0 for each in repeats)
+        return Score(good, good > 0, f"{good:,.3g} good requests/s", near)
+    return _latency(repeats, kept, near)
+
+
+def _latency(repeats: Sequence[Figures], kept: bool, near: float | None) -> Score:
+    times = [each.e2e.p95 for each in repeats if each.e2e is not None]
+    if not times:
+        return Score(0.0, False, "no answer", near)
+    whole = fmean(times)
+    return Score(1 / whole, kept, f"{whole:,.3g} s for an answer (p95)", near)
+
+
+def _concurrency(goal: Goal, cases: Sequence[Sequence[Figures]]) -> Score:
+    """The most clients at once that keep the SLO; of the step after that, as far as it did."""
+    held, shares = 0, [_good_share(repeats) or 0.0 for repeats in cases]
+    for clients, share in zip(goal.clients, shares, strict=False):
+        if share < KEPT_SHARE:
+            value = held + (clients - held) * share / KEPT_SHARE
+            return Score(value, held > 0, f"{held:,} clients at once", share)
+        held = clients
+    return Score(float(held), held > 0, f"{held:,} clients at once", shares[-1] if shares else None)
+
+
+def _good_share(repeats: Sequence[Figures]) -> float | None:
+    shares = [each.good_share for each in repeats if each.good_share is not None]
+    return fmean(shares) if shares else None
+
+
+def _answered(repeats: Sequence[Figures]) -> float:
+    """The share of the requests that got a whole answer."""
+    asked = sum(each.requests for each in repeats)
+    return 1 - sum(each.failed for each in repeats) / asked if asked else 0.0
+
+
+def holds_on(goal: Goal, repeats: Sequence[Figures]) -> bool:
+    """Whether a step of a ladder kept the SLO, so that the next is worth asking."""
+    return (_good_share(repeats) or 0.0) >= KEPT_SHARE or goal.name != "concurrency"

@@ -1,0 +1,143 @@
+"""The flags that are searched, and the values that each may take. Pure."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from sparkwell.catalog.recipe import FlagValue
+from sparkwell.core.errors import UsageError
+from sparkwell.engines.vllm import check_flags
+from sparkwell.planner.fit import own_cache_flag, takes_fp8_cache
+from sparkwell.planner.plan import Plan
+from sparkwell.planner.probes import LONGEST_STEP
+from sparkwell.tune.goal import Goal
+
+Value = FlagValue | None
+Values = Mapping[str, Value]
+"""A value for each knob; None leaves the flag out, so that the engine chooses."""
+SEQUENCES = (4, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
+STEPS = (512, 1024, 2048, 4096, 8192, 16384, 32768)
+SHORTEST_GPU_STEP = 2048
+NGRAM = '{"method":"ngram","num_speculative_tokens":4,"prompt_lookup_max":4}'
+LARGE_GRAPHS = 1024
+"""Beyond 512 sequences steps run without a CUDA graph, unless more sizes are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """A flag and its values; in ascending order where ``ordered``, so that neighbours are near."""
+
+    name: str
+    values: tuple[Value, ...]
+    ordered: bool = False
+
+
+def knobs(
+    goal: Goal, plan: Plan, version: str, *, fixed: Collection[str] = (), guessing: bool = False
+) -> tuple[Knob, ...]:
+    """Those that this engine and machine have and nobody has fixed; each has a choice to make.
+
+    ``guessing`` adds speculative decoding, which prompts of random tokens say little of.
+    """
+    every = [*_sizes(goal, plan), *_caches(plan), *_ways(goal, plan)]
+    if guessing:
+        every.append(Knob("speculative_config", (None, NGRAM)))
+    known = [Knob(each.name, _known(each, version), each.ordered) for each in every]
+    return tuple(each for each in known if len(each.values) > 1 and each.name not in fixed)
+
+
+def _sizes(goal: Goal, plan: Plan) -> list[Knob]:
+    """How many run at once, and in what steps."""
+    machine = plan.question.machine
+    least, most = (SHORTEST_GPU_STEP, STEPS[-1]) if machine.device == "cuda" else (STEPS[0], 8192)
+    if machine.unified:  # longer ones have frozen machines whose memory is the system's
+        most = LONGEST_STEP
+    enough = next((each for each in SEQUENCES if each >= goal.clients[-1]), SEQUENCES[-1])
+    return [
+        Knob("max_num_seqs", tuple(each for each in SEQUENCES if each <= enough), ordered=True),
+        Knob(
+            "max_num_batched_tokens",
+            tuple(each for each in STEPS if least <= each <= most), ordered=True,
+        ),
+    ]  # fmt: skip
+
+
+def _caches(plan: Plan) -> list[Knob]:
+    """Prefix caching, and keys and values in 8 bits where the machine computes with them well."""
+    case = plan.question
+    if case.machine.device == "cpu":
+        return [Knob("enable_prefix_caching", (None, False))]
+    own = own_cache_flag(case.described, case.rules)
+    narrow = ("fp8",) if takes_fp8_cache(case.machine, case.rules) and own != "fp8" else ()
+    wide = None if own == "auto" else own
+    return [Knob("kv_cache_dtype", (wide, *narrow)), Knob("enable_prefix_caching", (None, False))]
+
+
+def _ways(goal: Goal, plan: Plan) -> list[Knob]:
+    """How the engine goes about it: graphs, kernels."""
+    if plan.question.machine.device == "cpu":
+        return []
+    found = [Knob("attention_backend", (None, "FLASH_ATTN", "FLASHINFER"))]
+    if goal.clients[-1] > LARGE_GRAPHS // 2:
+        found.append(Knob("max_cudagraph_capture_size", (None, LARGE_GRAPHS)))
+    if goal.name == "latency":
+        found.append(Knob("performance_mode", (None, "interactivity")))
+    return found
+
+
+def _known(knob: Knob, version: str) -> tuple[Value, ...]:
+    """The values that this version of the engine takes."""
+    return tuple(each for each in knob.values if each is None or _takes(knob.name, each, version))
+
+
+def _takes(name: str, value: FlagValue, version: str) -> bool:
+    try:
+        check_flags({name: value}, version=version)
+    except UsageError:
+        return False
+    return True
+
+
+def flags_of(values: Values) -> dict[str, FlagValue]:
+    """The flags to set."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def nearest(knobs: Sequence[Knob], flags: Mapping[str, FlagValue]) -> dict[str, Value]:
+    """The values that come nearest to a start's flags: where a search begins."""
+    return {knob.name: _near(knob, flags.get(knob.name)) for knob in knobs}
+
+
+def _near(knob: Knob, value: Value) -> Value:
+    if value in knob.values:
+        return value
+    if knob.ordered and isinstance(value, int):
+        numbers = [each for each in knob.values if isinstance(each, int)]
+        return min(numbers, key=lambda each: abs(each - value))
+    return knob.values[0]
+
+
+def is_possible(values: Values) -> bool:
+    """Whether a step has room for a token of each sequence, which the engine demands."""
+    sequences, tokens = values.get("max_num_seqs"), values.get("max_num_batched_tokens")
+    known = isinstance(sequences, int) and isinstance(tokens, int)
+    return not known or int(sequences or 0) <= int(tokens or 0)
+
+
+def with_value(knob: Knob, value: Value) -> Knob:
+    """The knob with the value from before among its values, in its place.
+
+    A flag that was set before, as by the settings, is never left out: that would not unset it.
+    """
+    if value is None:
+        rest = tuple(each for each in knob.values if each is not None)
+        return Knob(knob.name, (None, *rest), knob.ordered)
+    if knob.ordered:
+        sizes = {each for each in (*knob.values, value) if isinstance(each, int)}
+        return Knob(knob.name, tuple(sorted(sizes)), ordered=True)
+    among = [each for each in knob.values if each is not None and each != value]
+    return Knob(knob.name, (value, *among))
+
+
+def changed(values: Values, before: Values) -> dict[str, Value]:
+    """The values that are others than before."""
+    return {name: value for name, value in values.items() if before.get(name) != value}

@@ -1,0 +1,47 @@
+"""One trial: what was tried, how it ended, what it was worth."""
+
+import time
+from typing import Any, Literal
+
+import msgspec
+
+End = Literal["measured", "pruned", "refused", "passed over", "failed"]
+"""``pruned`` was measured in part, ``refused`` by the plan or the daemon before a start,
+``passed over`` for what the plan expects of it, ``failed`` at its start or while measured."""
+
+
+class Trial(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """``value`` is the score, larger is better; None where nothing was measured.
+
+    ``flags`` are all flags of the start, ``figures`` those of each case, ``expected`` what the
+    plan foretold. ``lines`` are the last of the engine's log, secrets removed. Times in seconds.
+    """
+
+    number: int
+    values: dict[str, Any]
+    end: End
+    at: float
+    value: float | None = None
+    kept: bool = False
+    near: float | None = None
+    said: str = ""
+    why: str | None = None
+    flags: dict[str, Any] | None = None
+    figures: list[dict[str, Any]] = []
+    expected: float | None = None
+    start_s: float | None = None
+    measure_s: float | None = None
+    lines: list[str] = []
+
+    @property
+    def started(self) -> bool:
+        """Whether an engine was started for it: then it took time."""
+        return self.end in ("measured", "pruned", "failed")
+
+
+def ruled_out(
+    number: int, values: dict[str, Any], why: str | None, expected: float | None
+) -> Trial:
+    """A trial that needs no start: the plan refuses it, or expects too little of it."""
+    end: End = "refused" if expected is None else "passed over"
+    return Trial(number=number, values=values, end=end, at=time.time(), why=why, expected=expected)

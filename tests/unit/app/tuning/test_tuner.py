@@ -1,0 +1,216 @@
+"""A tuning from start to end, over an engine that is a formula."""
+
+import msgspec
+import pytest
+from tests.unit.app.tuning.simulated import Flags, Run, SimulatedRig
+
+from sparkwell.app.tuning.document import Tuning
+from sparkwell.app.tuning.rig import TrialError
+from sparkwell.bench.figures import Slo
+from sparkwell.bench.suites import Case
+
+
+def outcome(tuning: Tuning) -> str:
+    assert tuning.outcome is not None
+    return tuning.outcome.said
+
+
+def winner(tuning: Tuning) -> dict[str, object]:
+    assert tuning.outcome is not None
+    return next(
+        dict(each.flags or {}) for each in tuning.trials if each.number == tuning.outcome.winner
+    )
+
+
+def test_better_flags_are_found_and_checked_on_workloads_new_to_them() -> None:
+    run = Run(SimulatedRig())
+    tuning = run.go()
+    assert outcome(tuning) == "The gain holds."
+    assert int(str(winner(tuning)["max_num_seqs"])) >= 192
+    assert tuning.outcome is not None
+    workloads = [(each["workload"], each["tuned_on"]) for each in tuning.outcome.gains]
+    assert workloads == [
+        ("512 in, 256 out, 256 clients", True),
+        ("128 in, 1,024 out, 256 clients", False),
+        ("8,064 in, 7,939 of them shared, 128 out, 256 clients", False),
+    ]
+    assert all(each["verdict"] == "better" for each in tuning.outcome.gains)
+
+
+def test_the_check_asks_both_the_same_and_never_what_was_tuned_on() -> None:
+    run = Run(SimulatedRig())
+    run.go()
+    checks = [seed for _, seed in run.rig.asked if "/check/" in seed]
+    assert checks[:3] == checks[3:]
+    searched = {seed for _, seed in run.rig.asked if "/check/" not in seed}
+    assert not searched & set(checks)
+
+
+def test_every_trial_asks_the_same() -> None:
+    run = Run(SimulatedRig())
+    tuning = run.go()
+    seeds = [seed for _, seed in run.rig.asked if "/check/" not in seed]
+    measured = [each for each in tuning.trials if each.end == "measured"]
+    assert len(set(seeds)) == 2
+    assert len(seeds) >= 2 * len(measured)
+
+
+def test_the_flags_from_before_are_tried_first_with_their_profile() -> None:
+    run = Run(SimulatedRig(), profile="guide", given={"enforce_eager": True})
+    tuning = run.go()
+    assert run.rig.starts[0]["profile"] == "guide"
+    assert all(each["profile"] is None for each in run.rig.starts[1:-2])
+    assert [each["profile"] for each in run.rig.starts[-2:]] == ["guide", None], "the check"
+    assert all(each["enforce_eager"] is True for each in run.rig.starts)
+    assert tuning.trials[0].values["max_num_seqs"] == 64
+
+
+def test_what_is_served_stays_as_long() -> None:
+    run = Run(SimulatedRig())
+    run.go()
+    assert {each["max_model_len"] for each in run.rig.starts} == {8192}
+
+
+def test_it_is_saved_after_every_trial_and_tells_what_comes() -> None:
+    run = Run(SimulatedRig(), most_trials=3)
+    tuning = run.go()
+    assert run.saved[: len(tuning.trials)] == list(range(1, len(tuning.trials) + 1))
+    assert run.steps[0].said == "the flags from before"
+    assert run.steps[-1].trial is None
+    assert run.steps[-1].best is not None
+
+
+def test_logs_are_kept_without_secrets() -> None:
+    tuning = Run(SimulatedRig(), most_trials=1).go()
+    lines = tuning.trials[0].lines
+    assert lines[0] == "INFO ready"
+    assert "hf_abc" not in lines[1]
+
+
+def test_nothing_better_is_said() -> None:
+    tuning = Run(SimulatedRig(lambda flags, _: 100.0 - 0.01 * flags["max_num_seqs"])).go()
+    assert outcome(tuning) == "None of 12 other starts did better."
+    assert tuning.outcome is not None
+    assert (tuning.outcome.winner, tuning.outcome.holds) == (0, None)
+
+
+def only_short(flags: Flags, case: Case) -> float:
+    """Many sequences gain with short answers, and lose with long ones."""
+    gain = 2.0 if case.workload.output_tokens == 256 else 0.5
+    return 100.0 * (gain if int(flags["max_num_seqs"]) > 64 else 1.0)
+
+
+def test_a_gain_that_does_not_hold_elsewhere_is_said() -> None:
+    tuning = Run(SimulatedRig(only_short)).go()
+    assert outcome(tuning) == "The gain does not hold."
+    assert tuning.outcome is not None
+    assert tuning.outcome.holds is False
+    verdicts = {each["workload"]: each["verdict"] for each in tuning.outcome.gains}
+    assert list(verdicts.values()) == ["better", "worse", "worse"]
+
+
+def test_a_crash_is_a_trial_and_its_value_is_not_tried_again() -> None:
+    def crash(flags: Flags) -> str | None:
+        return "out of memory" if flags.get("kv_cache_dtype") == "fp8" else None
+
+    tuning = Run(SimulatedRig(crash=crash), most_trials=14).go()
+    failed = [each for each in tuning.trials if each.end == "failed"]
+    assert failed
+    assert all(
+        (each.why, each.values["kv_cache_dtype"]) == ("out of memory", "fp8") for each in failed
+    )
+    assert len(failed) <= 2, "learnt"
+    assert outcome(tuning) == "The gain holds."
+
+
+def test_an_engine_that_dies_while_measured_is_a_trial_too() -> None:
+    rig = SimulatedRig(dies=lambda flags: int(flags["max_num_seqs"]) > 128)
+    tuning = Run(rig).go()
+    assert any(each.end == "failed" and "cut" in str(each.why) for each in tuning.trials)
+    assert int(str(winner(tuning)["max_num_seqs"])) <= 128
+
+
+def test_what_the_daemon_refuses_is_written_down() -> None:
+    rig = SimulatedRig(refuse=lambda flags: "full" if int(flags["max_num_seqs"]) > 128 else None)
+    tuning = Run(rig).go()
+    refused = [each for each in tuning.trials if each.end == "refused"]
+    assert {each.why for each in refused} == {"full"}
+    assert int(str(winner(tuning)["max_num_seqs"])) <= 128
+
+
+def test_flags_from_before_that_do_not_serve_end_it() -> None:
+    run = Run(SimulatedRig(crash=lambda _: "no such file"))
+    with pytest.raises(TrialError, match="does not serve with its flags from before: no such file"):
+        run.go()
+
+
+def test_an_slo_that_nothing_meets_says_what_came_nearest() -> None:
+    tuning = Run(SimulatedRig(), goal="goodput", slo=Slo(ttft_s=0.00001)).go()
+    assert outcome(tuning).startswith("Nothing keeps the SLO. Trial ")
+    assert "came nearest: 0% of its requests kept it" in outcome(tuning)
+    assert tuning.outcome is not None
+    assert tuning.outcome.winner is None
+
+
+def test_concurrency_climbs_until_the_slo_breaks() -> None:
+    def speed(flags: Flags, case: Case) -> float:
+        return 100.0 if (case.clients or 0) <= int(flags["max_num_seqs"]) // 2 else 0.1
+
+    tuning = Run(SimulatedRig(speed), goal="concurrency", slo=Slo(ttft_s=1.0)).go()
+    before = tuning.before
+    assert before is not None
+    assert before.said == "32 clients at once"
+    assert [each["clients"] for each in before.figures] == [1, 2, 4, 8, 16, 32, 64]
+    best = max(each.value or 0.0 for each in tuning.trials)
+    assert best >= 128
+
+
+def begun(start_s: float, measure_s: float, budget_s: float) -> Run:
+    """A tuning whose flags from before took so long."""
+    tuning = Run(SimulatedRig(), most_trials=1).go()
+    del tuning.trials[1:]
+    tuning.trials[0].start_s, tuning.trials[0].measure_s = start_s, measure_s
+    tuning.outcome, tuning.budget_s, tuning.most_trials = None, budget_s, 4
+    tuning.spent_s = start_s + measure_s
+    return Run(SimulatedRig(), tuning)
+
+
+def test_time_is_kept_for_the_check() -> None:
+    """A check of two repeats takes 2 x (100 + 25 x 5.5 x 2), another trial 150, the first did."""
+    needed = 150 + 2 * (100 + 25 * 5.5 * 2) + 150
+    tuning = begun(100, 50, needed - 5).go()
+    assert outcome(tuning).startswith("There was no time for a trial")
+    assert "Give --budget 18m" in outcome(tuning)
+    assert tuning.outcome is not None
+    assert tuning.outcome.winner is None
+
+
+def test_what_takes_long_bounds_how_many_are_tried() -> None:
+    needed = 150 + 2 * (100 + 25 * 5.5 * 2) + 150
+    few = begun(100, 50, needed + 5).go()
+    assert len([each for each in few.trials if each.started]) >= 2
+
+
+class Ended(Exception):  # noqa: N818 - it stands for Ctrl-C
+    pass
+
+
+def test_what_was_ended_goes_on_from_its_file() -> None:
+    def ends(flags: Flags) -> str | None:
+        if len(rig.starts) == 5:
+            raise Ended
+        return None
+
+    rig = SimulatedRig(crash=ends)
+    run = Run(rig)
+    with pytest.raises(Ended):
+        run.go()
+    assert run.tuning.outcome is None
+    text = msgspec.json.encode(run.tuning)
+    again = Run(SimulatedRig(), msgspec.json.decode(text, type=Tuning))
+    tuning = again.go()
+    tried = [tuple(sorted(each.values.items(), key=str)) for each in tuning.trials]
+    assert len(set(tried)) == len(tried), "nothing twice"
+    assert [each.number for each in tuning.trials] == list(range(len(tuning.trials)))
+    assert again.rig.starts[0] != run.rig.starts[0], "the flags from before are known"
+    assert outcome(tuning) == "The gain holds."

@@ -42,7 +42,7 @@ models:
 """
 QWEN, LLAMA, THIRD = "demo-qwen3", "demo-llama", "demo-third"
 QWEN_STATE, LLAMA_STATE = "#state-demo_2d_qwen3", "#state-demo_2d_llama"
-TRAFFIC_S = 60.0
+TRAFFIC_S, PAUSE_S = 60.0, 0.3
 
 
 def settings(home: Home, max_num_seqs: int = 8) -> str:
@@ -160,7 +160,7 @@ def test_figures_of_the_overview_move_under_load(home: Home, tab: Tab) -> None:
         return len({each for each in speeds if each > 0}) >= 2
 
     # How many run is not looked for: on few cores the engine tells it between requests only, see
-    # precedence.py; test_dashboard_load.py looks for it.
+    # precedence.py; test_dashboard_load.py looks for it. For the same reason there are pauses.
     try:
         tab.until(moved, TRAFFIC_S)
         expect(tab.page.locator("#headline")).to_contain_text(re.compile(r"\d tok/s out"))
@@ -171,8 +171,8 @@ def test_figures_of_the_overview_move_under_load(home: Home, tab: Tab) -> None:
 
 
 def ask(home: Home, over: threading.Event) -> None:
-    """One long answer after the other."""
-    body = {"model": QWEN, "prompt": "Hello", "max_tokens": 1500, "ignore_eos": True}
+    """One answer after the other, with pauses in which all else gets the processors."""
+    body = {"model": QWEN, "prompt": "Hello", "max_tokens": 150, "ignore_eos": True}
     while not over.is_set():
         request = urllib.request.Request(  # noqa: S310
             f"{home.url}/v1/completions",
@@ -182,6 +182,7 @@ def ask(home: Home, over: threading.Event) -> None:
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
             while not over.is_set() and answer.readline():
                 pass
+        over.wait(PAUSE_S)
 
 
 def test_a_mistake_in_the_settings_is_said_and_nothing_saved(home: Home, tab: Tab) -> None:

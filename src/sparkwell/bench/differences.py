@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from sparkwell.core.units import GIB
+
 Json = Mapping[str, Any]
 NOT_SET, NOT_KNOWN = "not set", "not known"
 
@@ -28,7 +30,19 @@ def _kind(run: Json) -> Iterator[tuple[str, str]]:
     yield "model", str(run["model"])
     yield "engine", engine.strip() or NOT_KNOWN
     yield "machine", str(machine.get("title") or machine.get("name") or NOT_KNOWN)
+    yield "GPUs", str(machine.get("gpus") or NOT_KNOWN)
+    yield "memory", _gib(machine.get("total_bytes"))
+    yield "asked at", "the engine itself" if _is_direct(run) else "an HTTP endpoint"
     yield "prompts", str(run.get("prompts", "token ids"))
+
+
+def _gib(count: int | None) -> str:
+    return NOT_KNOWN if count is None else f"{count / GIB:.0f} GiB"
+
+
+def _is_direct(run: Json) -> bool:
+    """Whether the gateway was left out: an engine's own address is no URL."""
+    return "://" not in str(run.get("url") or "://")
 
 
 def _flags(before: Json | None, after: Json | None) -> Iterator[Difference]:

@@ -3,7 +3,14 @@
 import datetime
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field, FiniteFloat, PositiveFloat, PositiveInt, StringConstraints
+from pydantic import (
+    Field,
+    FiniteFloat,
+    PositiveFloat,
+    PositiveInt,
+    StringConstraints,
+    model_validator,
+)
 
 from sparkwell.catalog.recipe import FlagValue, Name, Part, Sentence
 
@@ -12,6 +19,8 @@ GOALS: tuple[Goal, ...] = get_args(Goal)
 Limit = Annotated[PositiveFloat, Field(allow_inf_nan=False)]
 # It becomes a part of a file's name.
 Version = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][\w.+-]*$", max_length=64)]
+WITHOUT_GPU = "cpu"
+"""What every host without a GPU is called."""
 _PREFIX = "tuned-"
 # MemTotal and what a driver keeps differ a little from one kernel or driver to the next.
 _SAME_MEMORY = 0.05
@@ -102,6 +111,15 @@ class Tuned(Part):
         Every host without a GPU is called "cpu", so the memory is compared where both are known.
         """
         alike = self.machine == machine and gpus in (None, self.gpus)
-        if self.total_bytes is None or total_bytes is None:
-            return alike
-        return alike and abs(total_bytes - self.total_bytes) <= _SAME_MEMORY * self.total_bytes
+        return alike and is_same_memory(self.total_bytes, total_bytes)
+
+    @model_validator(mode="after")
+    def _cpus_are_told_apart(self) -> "Tuned":
+        if self.machine == WITHOUT_GPU and self.total_bytes is None:
+            raise ValueError(f"machine {WITHOUT_GPU} needs total_bytes: many have that name")
+        return self
+
+
+def is_same_memory(one: int | None, other: int | None) -> bool:
+    """Whether two machines of one name may be the same by their bytes; None is not known."""
+    return one is None or other is None or abs(other - one) <= _SAME_MEMORY * one

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import yaml
 
-from sparkwell.catalog.tuned import Goal, Tuned
+from sparkwell.catalog.tuned import WITHOUT_GPU, Goal, Tuned
 from sparkwell.core.documents import parse_document
 from sparkwell.core.errors import DocumentError, EnvironmentFault
+from sparkwell.core.units import GIB
 
 SHIPPED_TUNED = Path(__file__).parent / "tuned"
 
@@ -68,8 +69,10 @@ def load_tuned(folders: Iterable[Path] = ()) -> TunedFlags:
 
 
 def file_name(tuned: Tuned) -> str:
-    """RECIPE.MACHINE.VERSION.GOAL.yaml; several GPUs are a part of the machine's name."""
+    """RECIPE.MACHINE.VERSION.GOAL.yaml; several GPUs are in MACHINE, or a CPU's memory."""
     machine = tuned.machine if tuned.gpus == 1 else f"{tuned.machine}-x{tuned.gpus}"
+    if tuned.machine == WITHOUT_GPU and tuned.total_bytes is not None:
+        machine = f"{machine}-{round(tuned.total_bytes / GIB)}gib"
     return f"{tuned.recipe}.{machine}.{tuned.version}.{tuned.goal}.yaml"
 
 

@@ -7,6 +7,7 @@ import click
 
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.catalog.tuned import Evidence, Row, Slo, Tuned
+from sparkwell.cli.finding_text import plain
 from sparkwell.cli.plan_text import item
 from sparkwell.planner.plan import Question
 
@@ -21,7 +22,7 @@ def evidence_of(question: Question) -> str | None:
     said = [
         _found(tuned),
         *_limits(tuned.slo),
-        *tuned.evidence.notes,
+        *map(plain, tuned.evidence.notes),
         *_unmeasured(question.flags, tuned.flags),
         f"The way back is --profile {tuned.way_back}.",
     ]
@@ -32,7 +33,7 @@ def evidence_of(question: Question) -> str | None:
 def _found(tuned: Tuned) -> str:
     evidence = tuned.evidence
     trials = "1 trial" if evidence.trials == 1 else f"{evidence.trials} trials"
-    return f"Measured on {evidence.date} in {trials} by `{evidence.command}`."
+    return f"Measured on {evidence.date} in {trials} by `{plain(evidence.command)}`."
 
 
 def _limits(slo: Slo | None) -> Iterator[str]:
@@ -48,7 +49,7 @@ def _rows(evidence: Evidence) -> Iterator[str]:
     for (workload, tuned_on), rows in groupby(
         evidence.rows, lambda row: (row.workload, row.tuned_on)
     ):
-        yield f"  {workload}{' (the flags were chosen by it)' if tuned_on else ''}"
+        yield f"  {plain(workload)}{' (the flags were chosen by it)' if tuned_on else ''}"
         yield from (f"    {row.figure:<{widest}}  {_figures(row)}" for row in rows)
 
 

@@ -245,8 +245,9 @@ async def test_status_of_a_crash_shows_the_last_lines(bench: Bench) -> None:
 async def test_a_start_with_tuned_flags_that_fails_says_how_to_go_back(bench: Bench) -> None:
     here = bench.models.planning.__dict__["here"] = find_machine("cpu")
     made = overlay(
-        recipe="demo-qwen3", machine=here.name, version="0.32.0", flags={"max_num_seqs": 3}
-    )
+        recipe="demo-qwen3", machine=here.name, total_bytes=here.total_bytes, version="0.32.0",
+        flags={"max_num_seqs": 3},
+    )  # fmt: skip
     write_tuned(bench.models.paths.tuned, made)
     instance = str((await bench.up("demo-qwen3", profile="tuned-throughput"))["instance"])
     await until(lambda: instance in GATES)

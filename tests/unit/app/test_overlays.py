@@ -36,6 +36,7 @@ TUNED = "tuned-throughput"
 OF_DEMO = {
     "recipe": DEMO,
     "machine": "cpu",
+    "total_bytes": find_machine("cpu").total_bytes,
     "version": "0.32.0",
     "flags": {"max_num_seqs": 77, "enforce_eager": True},
     "before_profile": "guide",

@@ -44,3 +44,17 @@ def test_a_run_of_an_earlier_version_was_of_token_ids() -> None:
     old = run()
     del old["prompts"]
     assert differences(old, run()) == []
+
+
+def test_machines_of_one_name_differ_in_gpus_and_memory() -> None:
+    one, other = (
+        run(machine={"title": "host", "gpus": gpus, "total_bytes": size * 2**30})
+        for gpus, size in ((1, 24), (8, 64))
+    )
+    assert differences(one, other) == [("GPUs", "1", "8"), ("memory", "24 GiB", "64 GiB")]
+
+
+def test_an_engine_asked_itself_is_told_from_one_behind_the_gateway() -> None:
+    gateway, direct = run(url="http://127.0.0.1:8000"), run(url="unix:/run/engine.sock")
+    [found] = differences(gateway, direct)
+    assert found == ("asked at", "an HTTP endpoint", "the engine itself")

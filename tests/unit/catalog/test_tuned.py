@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import ValidationError
 from tests.unit.catalog.overlays import SPARK_BYTES, overlay
 
 from sparkwell.catalog.tuned import GOALS, Tuned, goal_of, profile_of
@@ -183,3 +184,13 @@ def test_evidence_without_a_row_is_none(tmp_path: Path) -> None:
     data["evidence"]["rows"] = []
     assert "evidence.rows: " in complaint(tmp_path, yaml.safe_dump(data))
     assert "this file cannot be read" in complaint(tmp_path, b"\xff\xfe\x00\x01")
+
+
+def test_hosts_without_a_gpu_are_told_apart_by_their_memory(tmp_path: Path) -> None:
+    """All of them are called cpu: two of one home must not write over each other's."""
+    small, large = (overlay(machine="cpu", total_bytes=size * 2**30) for size in (24, 64))
+    assert write_tuned(tmp_path, small) != write_tuned(tmp_path, large)
+    assert file_name(small) == "qwen3-8b-fp8.cpu-24gib.0.25.0.throughput.yaml"
+    assert found(tmp_path, machine="cpu", total_bytes=64 * 2**30) == large
+    with pytest.raises(ValidationError, match="needs total_bytes"):
+        overlay(machine="cpu")

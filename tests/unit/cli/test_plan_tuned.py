@@ -122,3 +122,12 @@ def test_a_file_that_is_not_right_is_told_where_recipes_are(folder: Path) -> Non
     assert "mine.yaml:2: goal: input should be 'throughput'" in result.stderr
     (problem,) = json.loads(run("models", "--json").stdout)["problems"]
     assert "mine.yaml:2: goal: " in problem
+
+
+def test_words_of_an_overlay_move_no_terminal(folder: Path) -> None:
+    made = overlay()
+    evidence = made.evidence.model_copy(update={"notes": ("\x1b]0;title\x07 a note",)})
+    write_tuned(folder, made.model_copy(update={"evidence": evidence}))
+    page = CliRunner().invoke(cli, ["plan", *ASKED, *TUNED]).stdout
+    assert "a note" in page
+    assert "\x1b]0;" not in page

@@ -9,7 +9,7 @@ from sparkwell.app.tuning.document import Place, Tuning
 from sparkwell.app.tuning.workloads import workloads
 from sparkwell.bench.figures import Slo
 from sparkwell.catalog.recipe import FlagValue
-from sparkwell.catalog.tuned import Goal
+from sparkwell.catalog.tuned import Goal, is_same_memory
 from sparkwell.core.errors import UsageError
 from sparkwell.hardware.machine import Machine
 from sparkwell.tune.goal import DEFAULT_SLO
@@ -18,8 +18,6 @@ CROWD, FEWER, FEWEST = 256, 64, 16
 """Clients on a GPU with memory of its own, on one that shares the system's, on a CPU."""
 QUIET = {"cuda": 8, "cpu": 2}
 """For latency: somebody's requests among a few others'."""
-SAME_MEMORY = 0.05
-"""All machines without a GPU have one name: their memory tells them apart, as for overlays."""
 LADDER = (1, 2, 4, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768)
 
 
@@ -87,7 +85,7 @@ def must_be_here(tuning: Tuning, machine: Machine) -> None:
     known = tuning.place
     if known is None:
         return
-    same = abs(known.total_bytes - machine.total_bytes) <= SAME_MEMORY * known.total_bytes
+    same = is_same_memory(known.total_bytes, machine.total_bytes)
     if (known.machine, known.gpus) != (machine.name, machine.gpus) or not same:
         raise UsageError(
             f"{tuning.id} was begun on {known.title}; this is {machine.title}.",

@@ -10,7 +10,8 @@ MEANINGS = {
     "machine": "The machine's name, as `sparkwell hardware` has it.",
     "title": "What the machine is called.",
     "gpus": "GPUs of that machine.",
-    "total_bytes": "Bytes that an engine sees on one device; within 5 % it is the same machine. A machine `cpu` needs it.",
+    "total_bytes": "Bytes that an engine sees on one device; within 5 % it is the same machine. "
+    "A machine `cpu` needs it.",
     "engine": "The engine.",
     "version": "The engine's version. Quote one such as '0.10', which YAML takes for a number.",
     "flags": "All flags of the start.",

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -222,14 +223,41 @@ def test_ctrl_c_keeps_what_was_measured_and_stops_the_model(
     must_be_empty(home)
 
 
-def test_ctrl_c_in_the_start_leaves_nothing(home: Home, script: Script) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_ctrl_c_in_the_start_leaves_nothing(home: Home, script: Script, number: int) -> None:
     script(phases={"weights": 30})
     out, folder = home.root / "out", home.root / "reports"
     folder.mkdir()
     running = home.spawn("verify", MODEL, "--output", str(folder), output=out)
     wait_for(lambda: "loading weights" in out.read_text() or running.poll() is not None, 90)
-    assert end(running, signal.SIGINT) == 130, out.read_text()
+    assert end(running, number) == 130, out.read_text()
     assert states(report_in(folder))["up"] == "stopped"
+    must_be_empty(home)
+
+
+def test_ctrl_c_that_ends_the_reader_too_leaves_the_report_alone(
+    home: Home, script: Script
+) -> None:
+    """As of `sparkwell verify MODEL 2>&1 | tee log`: both get the signal, and tee is gone first."""
+    script(ttft_s=0.2, tokens_per_s=200)
+    pipe, folder, said = home.root / "pipe", home.root / "reports", b""
+    folder.mkdir()
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    running = home.spawn("verify", MODEL, "--output", str(folder), output=pipe)
+
+    def is_measuring() -> bool:
+        nonlocal said
+        with suppress(BlockingIOError):
+            said += os.read(reader, 65_536)
+        return b"1 at once" in said or running.poll() is not None
+
+    wait_for(is_measuring, 90)
+    os.close(reader)
+    assert end(running, signal.SIGINT) != 0
+    report = report_in(folder)
+    assert states(report)["up"] == "done"
+    assert states(report)["down"] == "done"
     must_be_empty(home)
 
 
@@ -237,6 +265,8 @@ MISTAKES: tuple[tuple[list[str], str], ...] = (
     (["demo-qwen"], "Did you mean demo-qwen3"),
     ([], "Which model? Nothing runs"),
     (["ollama/llama3"], "is Ollama's"),
+    ([MODEL, "--suite", "mixed"], "requests come when they come"),
+    ([MODEL, "--profile", "latency"], "is computed for GPUs"),
     ([MODEL, "--suite", "gide"], "no suite 'gide'"),
     ([MODEL, "--set", "max_model_lenn=1"], "max_model_len"),
     ([MODEL, "--repeats", "0"], "is not in the range"),

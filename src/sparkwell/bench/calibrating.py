@@ -5,6 +5,7 @@ from itertools import islice
 from statistics import median
 from typing import Any
 
+from sparkwell.bench.doubts import doubts
 from sparkwell.planner.pace import AS_MODELLED, Pace
 
 Json = Mapping[str, Any]
@@ -44,8 +45,7 @@ def _is_sound(case: Json) -> bool:
     planned = case["planned"]
     if planned is None or case["failed"]:
         return False
-    doubts = [note for note in case["notes"] if not note.startswith("Shortened")]
-    return not doubts and planned["running"] == case["clients"]
+    return not doubts(case) and planned["running"] == case["clients"]
 
 
 def _ratios(cases: Iterable[Json], measured: str, planned: str, part: str) -> Iterator[float]:

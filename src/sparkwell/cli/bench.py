@@ -6,7 +6,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -195,13 +195,25 @@ def measure_into(
 async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
     """End at SIGTERM, or with the terminal, as at Ctrl-C: what was measured is kept."""
     task, loop = asyncio.ensure_future(work), asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, task.cancel)
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # nohup has it ignored
-        loop.add_signal_handler(signal.SIGHUP, task.cancel)
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
+    if before[signal.SIGHUP] is signal.SIG_IGN:  # nohup's
+        del before[signal.SIGHUP]
+    for number in before:
+        loop.add_signal_handler(number, task.cancel)
     try:
         await task
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+    finally:
+        _hear_again(before)
+
+
+def _hear_again(before: Mapping[signal.Signals, Any]) -> None:
+    """As it was before the measurement: what is done after it may have to be told as well."""
+    loop = asyncio.get_running_loop()
+    for number, handler in before.items():
+        loop.remove_signal_handler(number)
+        signal.signal(number, handler)
 
 
 def many_files() -> None:

@@ -24,6 +24,7 @@ from sparkwell.cli.finding_text import plain
 from sparkwell.cli.finding_told import StartFailedError, told_findings
 from sparkwell.cli.plan import PROFILES
 from sparkwell.cli.progress import follow_start
+from sparkwell.cli.telling import tell
 from sparkwell.core.errors import (
     ConflictError,
     SparkwellError,
@@ -151,6 +152,14 @@ class Wanted:
         }
 
 
+@dataclass(slots=True)
+class Begun:
+    """What a start has begun that was not there before; true at any moment, however it ends."""
+
+    daemon: bool = False
+    models: tuple[str, ...] = ()
+
+
 def check_request(context: Context, wanted: Wanted) -> None:
     """Refuse what can be seen to be wrong here, before a daemon is started for it."""
     given = dict(read_flag(flag) for flag in wanted.flags)
@@ -170,21 +179,32 @@ async def bring_up(
     port: int | None = None,
     wait: bool = True,
     quiet: bool = False,
+    begun: Begun | None = None,
 ) -> list[Json]:
-    """Have the models served and return their status; progress goes to stderr unless ``quiet``."""
+    """Have the models served and return their status; progress goes to stderr unless ``quiet``.
+
+    ``begun`` is told what was not there before.
+    """
+    begun = Begun() if begun is None else begun
     async with AdminClient(context.paths) as client:
-        ours = await have_daemon(context, client, port, quiet)
+        begun.daemon = await have_daemon(context, client, port, quiet)
         beginning = asyncio.ensure_future(_begin(client, wanted))
         try:
-            begun = (await asyncio.shield(beginning))["instances"]
+            told = (await asyncio.shield(beginning))["instances"]
+            begun.models = _new(told)
             if not wait:
-                return list(begun)
+                return list(told)
             return [
-                checked(await follow_start(client, each["instance"], quiet=quiet)) for each in begun
+                checked(await follow_start(client, each["instance"], quiet=quiet)) for each in told
             ]
         except asyncio.CancelledError:
-            await _take_back(client, ours, await _begun(client, beginning, wanted))
+            begun.models = _new(await _begun(client, beginning, wanted))
+            await _take_back(client, begun)
             raise
+
+
+def _new(told: list[Json]) -> tuple[str, ...]:
+    return tuple(each["model"] for each in told if each["new"])
 
 
 async def _begun(
@@ -210,10 +230,9 @@ async def have_daemon(context: Context, client: AdminClient, port: int | None, q
     options = ["--detached", *(["--port", str(port)] if port else [])]
     about, ours = await start_detached(context, client, options)
     if ours and not quiet:
-        click.echo(
+        tell(
             f"Started a daemon (process {about['pid']}) on {about['gateway']}; "
-            "`sparkwell down` ends it.",
-            err=True,
+            "`sparkwell down` ends it."
         )
     return ours
 
@@ -232,10 +251,9 @@ async def _ended_for_its_surroundings(context: Context, client: AdminClient, qui
         await client.post("shutdown", {"stop_engines": False})
         return await daemon_gone(client.paths)
     if not quiet:
-        click.echo(
+        tell(
             f"The daemon (process {about['pid']}) was started with another value of "
-            f"{', '.join(others)}, and keeps it; end it to change that.",
-            err=True,
+            f"{', '.join(others)}, and keeps it; end it to change that."
         )
     return False
 
@@ -264,20 +282,20 @@ async def _refuse_other_port(client: AdminClient, port: int | None) -> None:
         )
 
 
-async def _take_back(client: AdminClient, ours: bool, begun: list[Json]) -> None:
+async def _take_back(client: AdminClient, begun: Begun) -> None:
     """Ctrl-C while waiting: leave the machine as it was."""
-    new = [each["model"] for each in begun if each["new"]]
-    if not ours and not new:
+    if not begun.daemon and not begun.models:
         return
-    click.echo("\nStopping again …", err=True)
-    if ours:
+    tell("\nStopping again …")
+    if begun.daemon:
         # Answered at once, so that a second Ctrl-C cannot come in between.
         await client.post("shutdown", {"stop_engines": True})
         await daemon_gone(client.paths)
-        return
-    # Together: while one ends, the next would get its turn and be launched. One may be gone.
-    asked = (client.post("down", {"model": model}) for model in new)
-    await asyncio.gather(*asked, return_exceptions=True)
+    else:
+        # Together: while one ends, the next would get its turn and be launched. One may be gone.
+        asked = (client.post("down", {"model": model}) for model in begun.models)
+        await asyncio.gather(*asked, return_exceptions=True)
+    begun.daemon, begun.models = False, ()
 
 
 _HOW_IT_ENDED = re.compile(r"(\((?:exit code -?\d+|killed by signal \d+)\)): .*", re.DOTALL)

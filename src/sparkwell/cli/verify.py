@@ -1,6 +1,7 @@
 """`sparkwell verify`: measure a model beside plan and guides, and write a report to send in."""
 
 import json
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from sparkwell.cli.plan import PROFILES
 
 if TYPE_CHECKING:
     from sparkwell.app.verifying.gathered import Gathered
+    from sparkwell.app.verifying.scrub import Private
     from sparkwell.catalog import Recipe
 
 FAILED = 1
@@ -86,6 +88,7 @@ def run_(
     measured, whether it agrees or not, and 1 when a step failed: the report says which.
     """
     from sparkwell.app.verifying.files import must_take, place
+    from sparkwell.app.verifying.whole import private_to
     from sparkwell.cli.verify_asked import check, meant, recipe_of
     from sparkwell.cli.verify_session import Wish, status_now
     from sparkwell.cli.verify_steps import gather
@@ -96,32 +99,42 @@ def run_(
     check(context, wish, status)
     file = place(output, recipe.name, at)
     must_take(file)
+    private = private_to(context.models, recipe, context.config_file)
     found = gather(context, wish, status, at)
-    return _told(context, recipe, found, file, rows=rows, as_json=as_json)
+    return _told(context, recipe, found, private, file, rows=rows, as_json=as_json)
 
 
 def _told(
     context: Context,
     recipe: "Recipe",
     found: "Gathered",
+    private: "Private",
     file: Path,
     *,
     rows: bool,
     as_json: bool,
 ) -> int:
-    """Show the report before it is written: a disk may have filled up meanwhile."""
+    """Write the report and show it: a disk may have filled up meanwhile, a terminal be gone."""
     from sparkwell.app.verifying.files import write
     from sparkwell.app.verifying.whole import whole_report
     from sparkwell.cli.verify_text import text, written
 
-    document = whole_report(context.models, recipe, found, context.config_file, requests=rows)
-    click.echo(json.dumps(document) if as_json else text(document))
-    size = write(file, document)
+    document = whole_report(context.models, recipe, found, private, requests=rows)
+    try:
+        size = write(file, document)
+    finally:
+        _say(json.dumps(document) if as_json else text(document))
     if not as_json:
-        click.echo(written(file, size))
+        _say(written(file, size))
     if found.stopped:
         raise KeyboardInterrupt
     return 0 if found.failed is None else FAILED
+
+
+def _say(text: str) -> None:
+    """On stdout, with "?" for a sign that its encoding has not."""
+    encoding = sys.stdout.encoding or "utf-8"
+    click.echo(text.encode(encoding, "replace").decode(encoding))
 
 
 @verify.command("show")
@@ -133,4 +146,4 @@ def show(file: Path, as_json: bool) -> None:
     from sparkwell.cli.verify_text import text
 
     document = read(file)
-    click.echo(json.dumps(document) if as_json else text(document))
+    _say(json.dumps(document) if as_json else text(document))

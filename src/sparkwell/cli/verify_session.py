@@ -10,6 +10,8 @@ from sparkwell.app.verifying.gathered import Gathered
 from sparkwell.app.verifying.looking import plan_of_run, started
 from sparkwell.cli.client import AdminClient, Json, NoDaemonError
 from sparkwell.cli.context import Context
+from sparkwell.cli.telling import tell
+from sparkwell.cli.up import Begun
 from sparkwell.hardware.samples import MachineSample
 
 if TYPE_CHECKING:
@@ -41,21 +43,31 @@ class Wish:
 class Session:
     """What the steps work on. ``status`` is the daemon's before the first, None without one.
 
-    ``began`` says that the model's start is ours, ``before`` is the machine just before it.
+    ``begun`` is what our own start has begun, ``before`` is the machine just before it.
     """
 
     context: Context
     wish: Wish
     found: Gathered
     status: Json | None = None
-    began: bool = False
-    before: MachineSample | None = field(default=None)
+    begun: Begun = field(default_factory=Begun)
+    before: MachineSample | None = None
+
+    @property
+    def began(self) -> bool:
+        """Whether the model's start is ours: nobody else had begun it."""
+        return self.found.model in self.begun.models
+
+    @property
+    def daemon_is_ours(self) -> bool:
+        """Whether none was there; one that took an idle one's place stays, as that would have."""
+        return self.begun.daemon and self.status is None
 
     def say(self, step: str) -> None:
         """Tell which step begins."""
         if not self.wish.quiet:
             said = f"{_TITLES[step]} {self.found.model}"
-            click.echo(click.style(said, bold=True), err=True)
+            tell(click.style(said, bold=True))
 
     def is_up(self, instance: Json) -> None:
         """Take in the run that is measured, and plan with its very flags."""

@@ -47,8 +47,8 @@ def _nothing_yet(context: Context, wish: Wish, status: Json | None, at: float) -
 
 
 def _take(session: Session, name: str, step: Callable[[Session], str | None]) -> None:
-    """Do a step and note how it ended; SIGTERM ends it as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Do a step and note how it ended; SIGTERM and the terminal's end do it as Ctrl-C does."""
+    _hear(name)
     began, error = time.monotonic(), None
     state: State = "done"
     try:
@@ -56,12 +56,31 @@ def _take(session: Session, name: str, step: Callable[[Session], str | None]) ->
         if why is not None:
             state, error = "skipped", SparkwellError(why)
     except KeyboardInterrupt:
-        state, error = "stopped", SparkwellError("stopped by hand")
+        state, error = _STOPPED
     except SparkwellError as caught:
         state, error = "failed", caught
     except OSError as caught:
-        state, error = "failed", EnvironmentFault(f"The system refused: {caught}.")
+        refused = EnvironmentFault(f"The system refused: {caught}.")
+        state, error = _STOPPED if _was_stopped(caught) else ("failed", refused)
     session.found.steps.append(_noted(name, state, time.monotonic() - began, error))
+
+
+_STOPPED: tuple[State, SparkwellError] = "stopped", SparkwellError("stopped by hand")
+
+
+def _was_stopped(error: BaseException | None) -> bool:
+    """Whether it came while Ctrl-C was heeded: what the same Ctrl-C ended took no more words."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
+
+
+def _hear(step: str) -> None:
+    """The last step is done to its end without a terminal too: nobody is left who could do it."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup has it ignored
+        last = step == "down"
+        signal.signal(signal.SIGHUP, signal.SIG_IGN if last else signal.default_int_handler)
 
 
 def _noted(name: str, state: State, seconds: float, error: SparkwellError | None) -> Step:

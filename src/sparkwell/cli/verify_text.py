@@ -1,7 +1,7 @@
 """What `sparkwell verify` says: the figures side by side, what failed, what was found."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,9 @@ _SHOWN = ("error", "warning")
 
 def text(document: Json) -> str:
     """A report for a person: of this machine, or one that somebody sent."""
-    parts = [_head(document), *_failed(document), _figures(document), *_reasons(document)]
-    return "\n\n".join([*parts, *_doubts(document), *_found(document), _summary(document)])
+    parts = [_head(document), *_failed(document), _figures(document), *_refuted(document)]
+    rest = [*_reasons(document), *_doubts(document), *_found(document), _summary(document)]
+    return "\n\n".join([*parts, *rest])
 
 
 def written(file: Path, size: int) -> str:
@@ -62,7 +63,7 @@ def _figures(document: Json) -> str:
 
 def _row(figure: Json) -> list[str]:
     unit, off = figure["unit"], figure["off"]
-    guide = figure["guides"][0] if figure["guides"] else None
+    guide = _first_judged(figure["guides"])
     return [
         plain(figure["name"]),
         shown(figure["measured"], unit),
@@ -72,6 +73,24 @@ def _row(figure: Json) -> list[str]:
         UNKNOWN if guide is None else _range(guide, unit),
         "" if guide is None else _verdict(guide["verdict"], None),
     ]
+
+
+def _first_judged(guides: Sequence[Json]) -> Json | None:
+    """Else the first: the table has room for one."""
+    judged = (each for each in guides if each["verdict"] != "not measured")
+    return next(judged, next(iter(guides), None))
+
+
+def _refuted(document: Json) -> Iterator[str]:
+    """Every claim that does not hold: the table may show another one beside the figure."""
+    lines = [
+        f"- {plain(each['claim'])}: {_claimed(each)}, here {shown(each['measured'], each['unit'])}"
+        for figure in document["figures"]
+        for each in figure["guides"]
+        if each["verdict"] == "does not hold"
+    ]
+    if lines:
+        yield "Claims of the guides that do not hold:\n" + "\n".join(lines)
 
 
 def _verdict(verdict: str | None, tolerance: float | None) -> str:
@@ -84,11 +103,16 @@ def _verdict(verdict: str | None, tolerance: float | None) -> str:
 
 def _range(guide: Json, unit: str) -> str:
     """What it claims; with the measured figure where that stands there in another unit."""
-    low, high, measured = guide["low"], guide["high"], guide["measured"]
-    said = f"{low:,g}" if low == high else f"{low:,g} to {high:,g}"
+    measured = guide["measured"]
     other = measured is not None and guide["unit"] != unit
     here = f", here {measured:,.1f}" if other else ""
-    return plain(f"{said} {guide['unit']}{here}")
+    return _claimed(guide) + here
+
+
+def _claimed(guide: Json) -> str:
+    low, high = guide["low"], guide["high"]
+    said = f"{low:,g}" if low == high else f"{low:,g} to {high:,g}"
+    return plain(f"{said} {guide['unit']}")
 
 
 def shown(value: float | None, unit: str) -> str:
@@ -126,9 +150,8 @@ def _claims(count: int) -> str:
 
 def _doubts(document: Json) -> Iterator[str]:
     """What speaks against taking the measurement as it stands."""
-    bench = document["measured"].get("bench") or {}
-    cases = [each for each in bench.get("cases") or () if isinstance(each, Mapping)]
-    said = [f"{each.get('name')}: {note}" for each in cases for note in each.get("notes") or ()]
+    bench = document["measured"]["bench"] or {"cases": ()}
+    said = [f"{each['name']}: {note}" for each in bench["cases"] for note in each["notes"]]
     if said:
         yield "\n".join(click.style("! ", fg="yellow") + plain(each) for each in said)
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from sparkwell.app.verifying.looking import plan_of_start
 from sparkwell.cli.client import AdminClient, NoDaemonError, daemon_gone, run
-from sparkwell.cli.context import Context
 from sparkwell.cli.verify_measure import sample
 from sparkwell.cli.verify_session import GONE, Session, instance_of
 from sparkwell.core.errors import EnvironmentFault
@@ -68,10 +67,11 @@ def up(session: Session) -> str | None:
     session.say("up")
     wanted = Wanted((found.model,), wish.flags, wish.profile)
     check_request(context, wanted)
-    session.before, session.began = sample(), not found.ran_before
-    [instance] = run(bring_up(context, wanted, quiet=wish.quiet))
+    session.before = sample()
+    [instance] = run(bring_up(context, wanted, quiet=wish.quiet, begun=session.begun))
     if instance["start_s"] is None:  # an engine that an earlier daemon had left
-        found.ran_before, session.began = True, False
+        session.begun.models = ()
+    found.ran_before = not session.began  # somebody else may have been quicker
     session.is_up(instance)
     return None
 
@@ -90,21 +90,22 @@ def doctor(session: Session) -> str | None:
 def down(session: Session) -> str | None:
     """Stop what was started here; a daemon too that was not there, unless it serves others."""
     found = session.found
-    if not session.began:
+    if not session.began and (found.ran_before or not session.daemon_is_ours):
         return "it ran before, and goes on" if found.ran_before else "nothing was started"
     if session.wish.keep and not found.stopped:
         return "--keep"
     session.say("down")
-    run(_end(session.context, found.model, had_daemon=session.status is not None))
+    run(_end(session))
     return None
 
 
-async def _end(context: Context, model: str, *, had_daemon: bool) -> None:
+async def _end(session: Session) -> None:
+    paths = session.context.paths
     with suppress(NoDaemonError):
-        async with AdminClient(context.paths) as client:
-            await client.post("down", {"model": model})
+        async with AdminClient(paths) as client:
+            if session.began:
+                await client.post("down", {"model": session.found.model})
             left = (await client.get("status"))["instances"]
-            if had_daemon or any(each["state"] not in GONE for each in left):
-                return
-            await client.post("shutdown", {"stop_engines": True})
-            await daemon_gone(context.paths)
+            if session.daemon_is_ours and all(each["state"] in GONE for each in left):
+                await client.post("shutdown", {"stop_engines": True})
+                await daemon_gone(paths)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -16,7 +17,7 @@ from sparkwell.cli.context import Context
 from sparkwell.cli.finding_told import StartFailedError
 from sparkwell.cli.main import _colours, _complain
 from sparkwell.cli.progress import follow_start
-from sparkwell.cli.up import Wanted, bring_up, checked
+from sparkwell.cli.up import Begun, Wanted, bring_up, checked
 from sparkwell.core.errors import EnvironmentFault, NotReadyError, UsageError
 
 BEGUN = {"instance": "m-1", "model": "m", "new": True}
@@ -144,6 +145,25 @@ async def test_an_up_without_a_switch_is_waited_for(client: Client, tmp_path: Pa
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(task, 5)
     assert client.asked == ["up", "down"]
+
+
+async def had(client: Client, tmp_path: Path, *, new: bool) -> Begun:
+    """What `bring_up` says that it has begun, however it ends."""
+    context, begun = Context({"SPARKWELL_HOME": str(tmp_path)}, None, (), system=False), Begun()
+    client.answer.set_result({"instances": [{**BEGUN, "new": new}]})
+    with suppress(StartFailedError):
+        await bring_up(context, Wanted(("m",)), quiet=True, begun=begun)
+    return begun
+
+
+@pytest.mark.parametrize("state", ["ready", "failed"])
+async def test_what_was_begun_is_handed_back(client: Client, tmp_path: Path, state: str) -> None:
+    client.states = [state]
+    assert await had(client, tmp_path, new=True) == Begun(models=("m",))
+
+
+async def test_somebody_elses_model_is_none_of_it(client: Client, tmp_path: Path) -> None:
+    assert await had(client, tmp_path, new=False) == Begun()
 
 
 # ── following ───────────────────────────────────────────────────────────────────────────────

@@ -57,6 +57,33 @@ def test_reasons_are_told_and_claims_are_counted() -> None:
     assert "were not measured" in words
 
 
+def test_claims_that_do_not_hold_are_listed_each() -> None:
+    p = plan()
+    found = gathered(p, bench(p, slower=20), Step("bench", "done"))
+    rows = figures(p, found.started, found.bench)
+    flags = p.question.flags
+    judged = with_claims(rows, claims_for(found.model), Run(found.model, p, found.started, flags))
+    refuted = [each for row in judged for each in row.guides if each.verdict == "does not hold"]
+    words = said(report(found, judged, [], requests=False))
+    assert refuted
+    for each in refuted:
+        assert f"- {each.claim}: " in words
+    assert "Claims of the guides that do not hold:" in words
+
+
+def test_the_table_has_a_claim_that_was_judged() -> None:
+    told = whole()
+    guide = {
+        "claim": "a", "says": "b", "unit": "s", "low": 1.0, "high": 2.0, "measured": None,
+        "verdict": "not measured", "why": "other flags",
+    }  # fmt: skip
+    other = {**guide, "claim": "c", "low": 7.0, "high": 8.0, "measured": 9.0}
+    told["figures"][0]["guides"] = [guide, {**other, "verdict": "does not hold", "why": None}]
+    words = said(told)
+    assert "7 to 8 s" in words
+    assert "1 to 2 s" not in words
+
+
 def test_findings_are_told_by_their_titles() -> None:
     found = gathered(plan(), None)
     finding = {"severity": "error", "title": "The disk\x1b[31m is full", "id": "disk"}

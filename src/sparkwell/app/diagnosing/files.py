@@ -43,7 +43,7 @@ def saved_snapshot(file: Path) -> Snapshot:
     Raises UsageError for a file that cannot be read, DocumentError for one that is no snapshot.
     """
     try:
-        data = _read(file)
+        data = read_some(file)
     except OSError as error:
         raise UsageError(
             f"{file} cannot be read: {error.strerror or error}.",
@@ -57,8 +57,11 @@ def saved_snapshot(file: Path) -> Snapshot:
     return harmless(from_json(data, str(file)))
 
 
-def _read(file: Path) -> bytes:
-    """A byte more than may be, so that one that is too large is known."""
+def read_some(file: Path) -> bytes:
+    """Up to a byte more than LARGEST_BYTES, so that one that is too large is known.
+
+    Raises OSError, also for what is no file: a pipe would be waited for without an end.
+    """
     if file == STDIN:
         return sys.stdin.buffer.read(LARGEST_BYTES + 1)
     if not stat.S_ISREG(file.stat().st_mode):

@@ -7,7 +7,7 @@ memory is about the flags of its guide: it is judged where the run's come to the
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 
-from sparkwell.app.verifying.figures import Figure, Guided
+from sparkwell.app.verifying.figures import WARMTH_UNSAID, Figure, Guided
 from sparkwell.app.verifying.gathered import Started
 from sparkwell.app.verifying.verdicts import of_claim
 from sparkwell.bench.beside import is_about
@@ -72,14 +72,21 @@ def _judged(row: Figure, claim: Claim, run: Run) -> Guided:
     check = claim.check
     assert check is not None  # noqa: S101 - with_claims has looked
     measured = _measured(row, check, run)
-    why = _why_not(check, run) or (row.why if row.measured is None else None)
+    why = _why_not(check, run) or row.why
     if why is None and measured is None:
-        why = _UNSEEN.get(check.figure, "not measured")
+        why = _unseen(check, run)
     judged = None if why else measured
     return Guided(
         claim.id, claim.says, check.unit, check.low, check.high, check.tolerance,
         check.engine_version, measured, of_claim(check.verdict(judged)), why,
     )  # fmt: skip
+
+
+def _unseen(check: Check, run: Run) -> str:
+    """Why there is no figure of its kind, as of a first start where this was none."""
+    if check.figure not in _UNSEEN:
+        return "not measured"
+    return WARMTH_UNSAID if run.started.warm is None else _UNSEEN[check.figure]
 
 
 _UNSEEN = {"cold_s": "this start found compiled code", "warm_s": "this was a first start"}

@@ -8,6 +8,7 @@ from sparkwell.app.verifying import verdicts
 from sparkwell.app.verifying.gathered import Started
 from sparkwell.app.verifying.verdicts import Verdict, of_plan, off_by
 from sparkwell.bench.beside import expected
+from sparkwell.bench.doubts import doubts
 from sparkwell.bench.suites import Case
 from sparkwell.bench.workload import Workload
 from sparkwell.core.phases import Phase
@@ -40,8 +41,8 @@ class Figure:
     """One figure in ``unit``. ``key`` names it for programs, ``name`` for people.
 
     ``planned`` is None where nothing is planned; then there is no verdict on the plan. ``why``
-    says why it was not measured. ``guides`` are the claims on it, the model's own guide first;
-    ``case`` is the measurement of a speed.
+    says why it was not measured, or why what was measured is held against nothing. ``guides`` are
+    the claims on it, the model's own guide first; ``case`` is the measurement of a speed.
     """
 
     key: str
@@ -57,12 +58,12 @@ class Figure:
     @property
     def verdict(self) -> Verdict | None:
         """What becomes of the plan; None where there is none."""
-        return of_plan(self.planned, self.measured, self.tolerance)
+        return of_plan(self.planned, None if self.why else self.measured, self.tolerance)
 
     @property
     def off(self) -> float | None:
-        """The plan's error as a share of what was measured."""
-        if self.planned is None or self.measured is None:
+        """The plan's error as a share of what was measured; None where that is in doubt."""
+        if self.planned is None or self.measured is None or self.why:
             return None
         return off_by(self.planned, self.measured)
 
@@ -98,12 +99,12 @@ def _speed(plan: Plan | None, bench: Json | None) -> Iterator[Figure]:
 
 def _case(plan: Plan | None, told: Json) -> Iterator[Figure]:
     """What all clients got together; of one alone also its times."""
-    case, why = case_of(told), _why_not(told)
+    case, why, doubt = case_of(told), _why_not(told), next(iter(doubts(told)), None)
     planned = None if plan is None else expected(plan, case)
     for what, unit, name, field, tolerance in _ALONE if case.clients == 1 else _MANY:
         value = None if planned is None else getattr(planned, field)
         key, said = f"{name}, {case.name}", f"{what}, {case.name}"
-        row = Figure(key, said, unit, _mean(told, name), value, tolerance, case=case)
+        row = Figure(key, said, unit, _mean(told, name), value, tolerance, doubt, case=case)
         yield _row(row, why)
 
 
@@ -135,15 +136,21 @@ def _why_not(case: Json) -> str:
     return next((str(each["broken"]) for each in case["repeats"] if each["broken"]), "no answer")
 
 
+WARMTH_UNSAID = "the engine did not say whether it found compiled code"
+
+
 def _start(plan: Plan | None, started: Started) -> Iterator[Figure]:
     planned = {} if plan is None else planned_phases(plan, warm=started.warm is True)
-    whole, load = sum(planned.values()) or None, planned.get(Phase.WEIGHTS)
-    loaded_s = started.phases.get(Phase.WEIGHTS)
-    for figure in (
-        Figure("start_s", "the whole start", "s", started.seconds, whole, verdicts.START),
-        Figure("load_s", "loading the weights", "s", loaded_s, load, verdicts.START),
-    ):
-        yield _row(figure, "the start was not seen from its beginning")
+    warm = planned if plan is None else planned_phases(plan, warm=True)
+    for figure, other in (
+        (Figure("start_s", "the whole start", "s", started.seconds, sum(planned.values()) or None,
+                verdicts.START), sum(warm.values()) or None),
+        (Figure("load_s", "loading the weights", "s", started.phases.get(Phase.WEIGHTS),
+                planned.get(Phase.WEIGHTS), verdicts.START), warm.get(Phase.WEIGHTS)),
+    ):  # fmt: skip
+        unsure = started.warm is None and figure.planned != other
+        row = replace(figure, why=WARMTH_UNSAID) if unsure else figure
+        yield _row(row, "the start was not seen from its beginning")
 
 
 def planned_phases(plan: Plan, *, warm: bool) -> dict[str, float]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from sparkwell.app.diagnosing.files import write_whole
+from sparkwell.app.diagnosing.files import LARGEST_BYTES, read_some, write_whole
 from sparkwell.app.verifying.report import FORMAT, KIND
 from sparkwell.app.verifying.shape import Report
 from sparkwell.core.errors import ConflictError, EnvironmentFault, UsageError
@@ -19,7 +19,6 @@ from sparkwell.core.errors import ConflictError, EnvironmentFault, UsageError
 Json = dict[str, Any]
 ROOM_BYTES = 1_000_000
 """More than a report without its requests takes; those of a long suite are some megabytes."""
-LARGEST_BYTES = 64_000_000
 _NO_NAME = re.compile(r"[^\w.-]+", re.ASCII)
 
 
@@ -63,9 +62,7 @@ def write(file: Path, report: Mapping[str, Any]) -> int:
 def read(file: Path) -> Json:
     """A report; raises UsageError for a file that is none, or of a newer Sparkwell."""
     try:
-        with file.open("rb") as opened:
-            data = opened.read(LARGEST_BYTES + 1)
-        document = json.loads(data)
+        document = json.loads(_small(file))
         msgspec.convert(document, Report)
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror or error}.", hint=_HINT) from None
@@ -78,6 +75,13 @@ def read(file: Path) -> Json:
             hint="A newer Sparkwell wrote it: update this one.",
         )
     return dict(document)
+
+
+def _small(file: Path) -> bytes:
+    data = read_some(file)
+    if len(data) > LARGEST_BYTES:
+        raise ValueError(f"it is larger than one can be ({LARGEST_BYTES // 1_000_000} MB)")
+    return data
 
 
 _HINT = "`sparkwell verify` writes such files: sparkwell-verify-MODEL-TIME.json."

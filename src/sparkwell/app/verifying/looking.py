@@ -12,6 +12,7 @@ from sparkwell.app.paths import Paths
 from sparkwell.app.planning import Planning, Target, Wish
 from sparkwell.app.service import ModelService
 from sparkwell.app.verifying.gathered import Started
+from sparkwell.app.verifying.report import short_release
 from sparkwell.catalog import Recipe
 from sparkwell.catalog.described import describe_recipe
 from sparkwell.catalog.recipe import FlagValue
@@ -127,7 +128,7 @@ def held_bytes(before: MachineSample, after: MachineSample) -> int | None:
 def system_of(facts: Facts) -> dict[str, str | None]:
     """The versions below the engine."""
     return {
-        "kernel": platform.release(),
+        "kernel": short_release(platform.release()),
         "architecture": platform.machine(),
         "python": platform.python_version(),
         "driver": facts.nvml.driver_version,

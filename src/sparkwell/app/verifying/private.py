@@ -18,9 +18,12 @@ from sparkwell.app.verifying.scrub import Private
 from sparkwell.drivers.hub_token import NAMES, read_token
 
 _SECRET_NAME = re.compile(
-    r"(?:^|[_.-])(?:api_?)?(?:keys?|tokens?|secrets?|passw(?:or)?d|passphrase|credentials?|auth)$",
-    re.IGNORECASE,
+    r"(?:(?i:(?:^|[_.-])(?:(?:api_?)?keys?|tokens?|secrets?|pw|pass|pat|jwt|credentials?|auth))"
+    r"|[a-z0-9](?:Key|Token|Secret|Pass|Pwd|Credential|Auth)s?"
+    r"|(?i:passw(?:or)?d|passphrase|sshpass|[_.-]pwd))(?:[_.-]?\d+)?$"
 )
+"""PWD alone is the working folder."""
+_COUNT = re.compile(r"(?:max|min|num|n)_(?:\w*_)?tokens$", re.IGNORECASE)
 _SHORTEST_SECRET = 6
 """What is shorter would be found within plain words."""
 _FOLDERS = ("SPARKWELL_HOME", "HF_HUB_CACHE", "HF_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
@@ -39,8 +42,8 @@ def private_here(
 
     ``hosts`` are further ones: those of the run's own addresses.
     """
-    here = Path.cwd()
-    tokens = _tokens(environ, (here, settings_file.parent))
+    here = _here()
+    tokens = _tokens(environ, (*here, settings_file.parent))
     secrets = (*_of_environment(environ), *_of_settings(settings_file), *tokens)
     named = (each for each in (*_hosts(environ), *hosts) if each.lower() not in _PUBLIC_HOSTS)
     return Private(
@@ -58,6 +61,20 @@ def registry_of(image: str | None) -> Iterator[str]:
         yield host
 
 
+def _here() -> list[Path]:
+    """The working folder, unless somebody has removed it."""
+    with suppress(OSError):
+        return [Path.cwd()]
+    return []
+
+
+def _home(environ: Mapping[str, str]) -> list[Path]:
+    """The user's; a container may have neither the variable nor an entry of the user."""
+    with suppress(KeyError):
+        return [Path(environ.get("HOME") or pwd.getpwuid(getuid()).pw_dir)]
+    return []
+
+
 def _tokens(environ: Mapping[str, str], folders: Iterable[Path]) -> Iterator[str]:
     """Every token for the Hub that there is, not the one alone that is used."""
     bare = {name: value for name, value in environ.items() if name not in NAMES}
@@ -68,26 +85,35 @@ def _tokens(environ: Mapping[str, str], folders: Iterable[Path]) -> Iterator[str
 def _of_environment(environ: Mapping[str, str]) -> Iterator[str]:
     """The values of variables whose names say that they are secret."""
     for name, value in environ.items():
-        if _SECRET_NAME.search(name) and len(value.strip()) >= _SHORTEST_SECRET:
+        if _is_secret(name) and len(value.strip()) >= _SHORTEST_SECRET:
             yield value.strip()
 
 
 def _of_settings(file: Path) -> list[str]:
-    """The same of the settings, at whatever depth; a file that is not YAML has been refused."""
+    """The same of the settings, at whatever depth; a file that is not YAML has been refused.
+
+    All is read as it is written: a secret may be a number.
+    """
     with suppress(OSError, ValueError, yaml.YAMLError):
-        return list(_below(yaml.safe_load(file.read_text(encoding="utf-8")), secret=False))
+        text = file.read_text(encoding="utf-8")
+        found = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - it makes strings alone
+        return list(_below(found, secret=False))
     return []
 
 
 def _below(value: Any, *, secret: bool) -> Iterator[str]:
     if isinstance(value, Mapping):
         for name, each in value.items():
-            yield from _below(each, secret=secret or bool(_SECRET_NAME.search(str(name))))
+            yield from _below(each, secret=secret or _is_secret(str(name)))
     elif isinstance(value, list):
         for each in value:
             yield from _below(each, secret=secret)
-    elif secret and isinstance(value, str) and len(value) >= _SHORTEST_SECRET:
-        yield value
+    elif secret and len(str(value)) >= _SHORTEST_SECRET:
+        yield str(value)
+
+
+def _is_secret(name: str) -> bool:
+    return bool(_SECRET_NAME.search(name)) and not _COUNT.match(name)
 
 
 def _users(environ: Mapping[str, str]) -> Iterator[str]:
@@ -113,16 +139,15 @@ def _named(environ: Mapping[str, str], names: Iterable[str]) -> Iterator[str]:
     return (environ[name] for name in names if environ.get(name))
 
 
-def _folders(environ: Mapping[str, str], here: Path) -> Iterator[tuple[str, str]]:
+def _folders(environ: Mapping[str, str], here: list[Path]) -> Iterator[tuple[str, str]]:
     """Folders by what may stand in their place: a variable's name, or the shell's own signs."""
     for name in _FOLDERS:
         if _is_own(Path(environ.get(name, ""))):
             yield environ[name], f"${name}"
-    home = Path(environ.get("HOME") or pwd.getpwuid(getuid()).pw_dir)
     package, python = Path(sparkwell.__file__).parent, Path(sys.prefix)
-    for folder, mark in ((here, "."), (home, "~"), (package, "[sparkwell]"), (python, "[python]")):
-        if _is_own(folder):
-            yield str(folder), mark
+    known = ((here, "."), (_home(environ), "~"), ([package], "[sparkwell]"), ([python], "[python]"))
+    for folders, mark in known:
+        yield from ((str(folder), mark) for folder in folders if _is_own(folder))
 
 
 def _is_own(folder: Path) -> bool:

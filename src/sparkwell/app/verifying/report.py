@@ -125,7 +125,24 @@ def bench_part(bench: Mapping[str, Any], *, requests: bool) -> Json:
     left_out = ("url", "command")
     part = {name: value for name, value in bench.items() if name not in left_out}
     part["cases"] = [_case(case, requests=requests) for case in bench["cases"]]
+    versions = part["versions"]
+    part["versions"] = {**versions, "system": _short_system(versions.get("system"))}
     return part
+
+
+def short_release(release: str) -> str:
+    """A kernel's "6.8" of "6.8.0-1012-nvidia": what follows may name who built the machine."""
+    return ".".join(release.partition("-")[0].split(".")[:2])
+
+
+def _short_system(system: str | None) -> str | None:
+    """The same of "Linux-6.8.0-1012-nvidia-aarch64-with-glibc2.39"; None where nothing is known."""
+    if system is None:
+        return None
+    name, _, rest = system.partition("-")
+    release = short_release(rest)
+    _, known, libc = rest.rpartition("-with-")
+    return f"{name}-{release}" + (f"{known}{libc}" if known else "")
 
 
 def _case(case: Mapping[str, Any], *, requests: bool) -> Json:

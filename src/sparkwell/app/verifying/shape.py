@@ -10,6 +10,7 @@ class _Step(msgspec.Struct):
     state: str
     seconds: float
     why: str | None
+    hint: str | None = None
 
 
 class _Guided(msgspec.Struct):
@@ -49,6 +50,19 @@ class _Summary(msgspec.Struct):
     guides: dict[str, int]
 
 
+class _Case(msgspec.Struct):
+    name: str
+    notes: list[str]
+
+
+class _Bench(msgspec.Struct):
+    cases: list[_Case]
+
+
+class _Measured(msgspec.Struct):
+    bench: _Bench | None
+
+
 class Report(msgspec.Struct):
     """What has to be there of a file that may be somebody else's."""
 
@@ -68,6 +82,6 @@ class Report(msgspec.Struct):
     question: dict[str, Any] | None
     figures: list[_Figure]
     summary: _Summary
-    measured: dict[str, Any]
+    measured: _Measured
     preflight: _Checked | None
     doctor: _Checked | None

@@ -80,3 +80,29 @@ def test_without_a_measurement_a_claim_says_so() -> None:
     found = judged(plan(), Started(), None)
     assert {each.verdict for each in found.values()} == {"not measured"}
     assert all(each.why for each in found.values())
+
+
+def test_a_claim_on_a_measurement_in_doubt_is_not_judged() -> None:
+    p, stood = plan(), bench(plan(), slower=20)
+    for case in stood["cases"]:
+        case["notes"] = ["the engine stood still"]
+    speeds = of_unit(judged(p, started(p), stood), "tokens/s")
+    assert {each.verdict for each in speeds.values()} == {"not measured"}
+    assert {each.why for each in speeds.values()} == {"the engine stood still"}
+
+
+@pytest.mark.parametrize(
+    ("warm", "said"),
+    [
+        (None, "the engine did not say whether it found compiled code"),
+        (False, "this was a first start"),
+    ],
+)
+def test_a_claim_on_warm_starts_says_why_it_is_not_judged(warm: bool | None, said: str) -> None:
+    model = "qwen3-30b-a3b-fp8"
+    p = plan()
+    begun = started(p, warm=warm)
+    rows = with_claims(figures(p, begun, None), claims_for(model), Run(model, p, begun, {}))
+    [row] = [each for each in rows if each.key == "start_s"]
+    [claim] = [each for each in row.guides if each.claim.endswith("warm-start")]
+    assert (claim.measured, claim.verdict, claim.why) == (None, "not measured", said)

@@ -76,6 +76,35 @@ def test_requests_that_failed_make_their_case_no_measurement() -> None:
     assert (row.measured, row.verdict, row.why) == (None, "not measured", "2 requests failed")
 
 
+STALL = "In repeat 1 no token came for 30.0 s: the engine stood still, and the figures have that."
+
+
+def test_a_case_in_doubt_is_shown_and_not_judged() -> None:
+    p, stood = plan(), bench(plan(), slower=3)
+    stood["cases"][1]["notes"] = ["Shortened: this model takes 2,048 tokens at most.", STALL]
+    rows = by_key(figures(p, started(p), stood))
+    row = rows["output_tokens_per_s, 16 at once"]
+    assert row.measured is not None
+    assert (row.off, row.verdict, row.why) == (None, "not measured", STALL)
+    assert rows["output_tokens_per_s, 32 at once"].verdict == "does not hold"
+
+
+def test_that_it_was_shortened_is_no_doubt() -> None:
+    p, short = plan(), bench(plan())
+    short["cases"][1]["notes"] = ["Shortened: this model takes 2,048 tokens at most."]
+    assert (
+        by_key(figures(p, started(p), short))["output_tokens_per_s, 16 at once"].verdict == "holds"
+    )
+
+
+def test_a_start_of_unknown_warmth_is_not_judged_where_it_matters() -> None:
+    p = plan()
+    rows = by_key(figures(p, started(p, warm=None), None))
+    said = "the engine did not say whether it found compiled code"
+    assert (rows["start_s"].verdict, rows["start_s"].why) == ("not measured", said)
+    assert rows["load_s"].verdict == "holds", "planned alike, cold or warm"
+
+
 def test_a_case_that_broke_off_is_no_measurement() -> None:
     p, cut = plan(), bench(plan(), broken="it died")
     cut["cases"][3]["repeats"][0]["broken"] = "it died"

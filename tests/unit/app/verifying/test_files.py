@@ -1,6 +1,7 @@
 """Where a report lies, and whether it can."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,13 @@ def spoilt(tmp_path: Path, **others: Any) -> Path:
         ({"summary": {}}, "no report"),
         ({"format": 99}, "has format sparkwell-verify 99"),
         ({"kind": "other"}, "has format other 1"),
+        ({"measured": {"bench": [1]}}, "no report"),
+        ({"measured": {"bench": {"cases": 5}}}, "no report"),
+        ({"measured": {"bench": {"cases": [{"name": "a", "notes": 3}]}}}, "no report"),
+        (
+            {"steps": [{"name": "up", "state": "failed", "seconds": 1, "why": "w", "hint": 5}]},
+            "no report",
+        ),
     ],
 )
 def test_what_is_no_report_is_told(tmp_path: Path, others: dict[str, Any], said: str) -> None:
@@ -89,6 +97,20 @@ def test_any_other_file_is_told(tmp_path: Path, text: str) -> None:
     file = tmp_path / "a.json"
     file.write_text(text, encoding="latin-1")
     with pytest.raises(UsageError, match="no report"):
+        read(file)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UsageError, match="it is no file"):
+        read(tmp_path / "pipe")
+
+
+def test_a_file_that_is_too_large_is_told_as_that(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    with file.open("wb") as opened:
+        opened.truncate(64_000_001)
+    with pytest.raises(UsageError, match=r"larger than one can be \(64 MB\)"):
         read(file)
 
 

@@ -8,7 +8,8 @@ import pytest
 from tests.unit.app.verifying.parts import plan
 
 from sparkwell.app.paths import find_paths
-from sparkwell.app.verifying.looking import held_bytes, modelled, started
+from sparkwell.app.verifying.looking import held_bytes, modelled, started, system_of
+from sparkwell.hardware.detect import read_facts
 from sparkwell.hardware.samples import GpuSample, MachineSample
 from sparkwell.planner.memory import Calibration
 from sparkwell.planner.pace import AS_MODELLED
@@ -84,3 +85,8 @@ def test_the_models_own_word_is_held_against_what_is_measured() -> None:
     bare = modelled(q)
     assert (bare.calibration, bare.basis, bare.pace) == (None, "modelled", AS_MODELLED)
     assert bare.flags == q.flags
+
+
+def test_of_the_kernel_its_version_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.release", lambda: "6.18.44-fc-v657")
+    assert system_of(read_facts())["kernel"] == "6.18"

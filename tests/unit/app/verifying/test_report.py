@@ -9,7 +9,7 @@ from tests.unit.app.verifying.parts import MODEL, bench, gathered, plan, started
 from sparkwell.app.verifying.again import figures_again, planned_again
 from sparkwell.app.verifying.figures import figures
 from sparkwell.app.verifying.gathered import Gathered, Step
-from sparkwell.app.verifying.report import report
+from sparkwell.app.verifying.report import bench_part, report
 from sparkwell.catalog import Catalog, load_catalog
 from sparkwell.core.errors import DocumentError
 
@@ -59,6 +59,21 @@ def test_requests_addresses_and_commands_are_left_out_of_the_measurement() -> No
     assert measured["cases"][0]["requests"] == 3
     rows = whole(requests=True)["measured"]["bench"]["cases"][0]["repeats"][0]["requests"]
     assert rows["columns"][1] == "ttft_s"
+
+
+@pytest.mark.parametrize(
+    ("system", "left"),
+    [
+        ("Linux-6.18.44-fc-v657-x86_64-with-glibc2.36", "Linux-6.18-with-glibc2.36"),
+        ("Linux-6.8.0", "Linux-6.8"),
+        (None, None),
+    ],
+)
+def test_a_kernel_is_told_by_its_version_alone(system: str | None, left: str | None) -> None:
+    measured = bench(plan())
+    measured["versions"] |= {"system": system}
+    part = bench_part(measured, requests=False)
+    assert part["versions"] == {**measured["versions"], "system": left}
 
 
 def test_it_is_small() -> None:

@@ -49,10 +49,28 @@ def clean(text: str, *public: str) -> str:
         ("at 12:30:45 it began", "at 12:30:45 it began"),
         ("std::vector, ::1", "std::vector, ::1"),
         ("00:1a:2b:3c:4d:5e", "[address]"),
+        ("Using eth0:fe80::1c2d:3eff:fe4f:5061%eth0<0>", "Using eth0:[address]%eth0<0>"),
+        ("addr:2001:db8::7", "addr:[address]"),
+        ("HWaddr:00:1a:2b:3c:4d:5e", "HWaddr:[address]"),
+        ("peer_192.168.1.5", "peer_[address]"),
+        ("192.168.1.5_1", "[address]_1"),
+        ("on alices-spark.corp.example.com.", "on [host]."),
+        ("v1.2.3.4, torch::x", "v1.2.3.4, torch::x"),
     ],
 )
 def test_what_is_private_is_taken_out_and_the_rest_stays(text: str, left: str) -> None:
     assert clean(text) == left
+
+
+@pytest.mark.parametrize("parent", ["/home", "/Users", "/export", "/export/home"])
+def test_homes_below_the_working_folder_keep_no_name(parent: str) -> None:
+    private = Private(
+        users=("bob",), folders=((parent, "."), (f"{parent}/al/sw", "$SPARKWELL_HOME"))
+    )
+    homes = "/export/home" if parent == "/export" else parent
+    told = {"a": f"{homes}/bob/models", "b": f"{parent}/al/sw/x", "c": f"{parent}/x"}
+    found = scrub(told, private, ())
+    assert (found["a"], found["b"]) == ("~/models", "$SPARKWELL_HOME/x")
 
 
 def test_what_the_model_and_the_machine_are_called_stays() -> None:
@@ -70,6 +88,41 @@ def test_flags_lose_what_is_secret_by_its_name() -> None:
 def test_keys_are_looked_at_and_figures_stay_what_they_are() -> None:
     found = scrub({"a": {"/home/alice/x": 1.5, "n": None, "t": True}}, PRIVATE, ())
     assert found == {"a": {"~/x": 1.5, "n": None, "t": True}}
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["PGPASSWORD", "DB_PASS", "MYSQL_PWD", "SSHPASS", "GITHUB_PAT", "HF_TOKEN_2", "JWT", "hubToken",
+     "apiKey", "MY_KEY"],
+)  # fmt: skip
+def test_a_name_says_that_its_value_is_secret(name: str, tmp_path: Path) -> None:
+    environ = {"HOME": "/h/x", name: "planted-0815"}
+    assert "planted-0815" in private_here(environ, tmp_path / "none.yaml").secrets
+
+
+@pytest.mark.parametrize("name", ["PWD", "PATH", "max_num_batched_tokens", "COMPAT", "XAUTHORITY"])
+def test_other_names_do_not(name: str, tmp_path: Path) -> None:
+    environ = {"HOME": "/h/x", name: "planted-0815"}
+    assert "planted-0815" not in private_here(environ, tmp_path / "none.yaml").secrets
+
+
+def test_a_secret_of_the_settings_may_be_a_number(tmp_path: Path) -> None:
+    settings = tmp_path / "sparkwell.yaml"
+    settings.write_text("admin: {password: 48154711}\nflags: {max_num_batched_tokens: 131072}\n")
+    assert private_here({"HOME": "/h/x"}, settings).secrets == ("48154711",)
+
+
+def test_a_folder_that_is_gone_and_a_user_without_an_entry_are_no_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    monkeypatch.setattr("sparkwell.app.verifying.private.getuid", lambda: 2**31 - 3)
+    found = private_here({"WEB_PASSWORD": "geheim99"}, tmp_path / "none.yaml")
+    assert found.secrets == ("geheim99",)
+    assert {"~", "."} & {mark for _, mark in found.folders} == set()
 
 
 def test_secrets_of_environment_and_settings_are_known(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def test_the_planner_still_agrees_with_what_was_measured(file: Path) -> None:
 
 @pytest.mark.parametrize("file", REPORTS, ids=lambda file: file.stem)
 def test_a_planner_that_is_wrong_would_be_found_out(file: Path) -> None:
-    """The same report with every measured figure doubled is refuted."""
+    """The same report with twice the memory measured is refuted."""
     report: dict[str, Any] = json.loads(file.read_text())
     start = report["measured"]["start"]
     for name in ("kv_cache_tokens", "weights_bytes", "held_bytes"):

@@ -719,9 +719,11 @@ async def test_many_clients_that_come_and_go(bench: Bench) -> None:
         with suppress(SparkwellError, TimeoutError):
             async with asyncio.timeout(None if number % 3 else 0.001 * (number % 20)):
                 lease = await bench.ask(model).wait()
-                for _ in range(number % 5):
-                    await asyncio.sleep(0)
-                lease.release()
+                try:
+                    for _ in range(number % 5):
+                        await asyncio.sleep(0)
+                finally:  # it may be out of patience in here too
+                    lease.release()
 
     async def engines() -> None:
         while True:

@@ -197,8 +197,11 @@ async def test_profiles_that_were_tuned_here_can_be_chosen(
 ) -> None:
     monkeypatch.setattr(Ways, "way", lambda *_of_what: way("cpu", "0.32.0"))
     bench = make("cpu")
+    size, flags = bench.models.planning.here.total_bytes, {"seed": 5}
     for goal, version in (("latency", "0.32.0"), ("throughput", "0.31.0")):
-        made = overlay(recipe=DEMO, goal=goal, machine="cpu", version=version, flags={"seed": 5})
+        made = overlay(
+            recipe=DEMO, goal=goal, machine="cpu", total_bytes=size, version=version, flags=flags
+        )
         write_tuned(bench.models.paths.tuned, made)
     assert (await bench.form(DEMO)).profiles == ("balanced", "tuned-latency")
     other = await bench.editing.save(DEMO, await bench.edit(DEMO, profile="tuned-throughput"))

@@ -58,11 +58,13 @@ class OnHardware(Plans):
         flags = flags_of(values)
         return self._all.plan(MODEL, Wish(HARDWARE, VERSION, profile, flags))
 
-    def foretold(self, goal: Goal, case: Case, values: Values) -> Foretold:
+    def foretold(
+        self, goal: Goal, case: Case, values: Values, profile: str | None = None
+    ) -> Foretold:
         """As it was found the first time."""
         key = json.dumps(sorted(values.items()), default=str)
         if key not in self._found:
-            self._found[key] = super().foretold(goal, case, values)
+            self._found[key] = super().foretold(goal, case, values, profile)
         return self._found[key]
 
 

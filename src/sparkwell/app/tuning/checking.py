@@ -1,4 +1,4 @@
-"""The check of a winner: the flags from before and those found, on workloads new to both."""
+"""The check of a winner: the flags from before and those found, with requests new to both."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,10 +30,10 @@ class Check:
     async def run(self, given: Flags, tried: Flags) -> list[Gain]:
         """What each workload gains; raises as the rig does.
 
-        ``given`` start the flags from before over their profile, ``tried`` the winner's.
+        ``given`` start the flags from before over their profile, ``tried`` the winner's over it.
         """
         before = await self._measured(given, self.tuning.profile)
-        after = await self._measured(tried, None)
+        after = await self._measured(tried, self.tuning.profile)
         found = zip(self.tuning.loads, before, after, strict=True)
         return [
             gain

@@ -31,10 +31,12 @@ class Plans:
             self._model, Wish(version=self._version, profile=profile, flags=flags)
         )
 
-    def foretold(self, goal: Goal, case: Case, values: Flags) -> Foretold:
+    def foretold(
+        self, goal: Goal, case: Case, values: Flags, profile: str | None = None
+    ) -> Foretold:
         """Of a start with these values."""
         try:
-            plan = self.plan(values)
+            plan = self.plan(values, profile)
         except SparkwellError as error:
             return Foretold(error.message)
         if not plan.fits:

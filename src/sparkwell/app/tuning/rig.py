@@ -19,7 +19,7 @@ class TrialError(SparkwellError):
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """All flags of an engine that is ready, what it is, and the longest sequence it takes."""
+    """All flags of an engine that is ready, and what it is."""
 
     flags: Mapping[str, Any]
     engine: str

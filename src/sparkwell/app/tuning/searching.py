@@ -54,7 +54,7 @@ class Searching:
         number, values = len(self._ledger.tuning.trials), candidate.values
         self._ledger.step(said(changed(values, self._before.values)), number)
         flags = {**self._fixed, **flags_of(values)}
-        asked = Attempt(number, values, flags, expected=candidate.expected)
+        asked = Attempt(number, values, flags, self._ledger.tuning.profile, candidate.expected)
         trial = await self._trying.attempt(asked, self._search.is_hopeless)
         self._ledger.add(trial)
         return trial
@@ -73,7 +73,8 @@ class Searching:
     def _foretold(self, values: Mapping[str, Value]) -> Foretold:
         tuning = self._ledger.tuning
         [case] = cases(tuning.loads[0], tuning.clients[-1:])
-        return self._plans.foretold(tuning.aim, case, {**self._fixed, **values})
+        flags = {**self._fixed, **values}
+        return self._plans.foretold(tuning.aim, case, flags, tuning.profile)
 
     def _write_down(self, against: Sequence[tuple[dict[str, Value], Foretold]]) -> None:
         for values, why in against:

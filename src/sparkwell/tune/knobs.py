@@ -17,6 +17,7 @@ Values = Mapping[str, Value]
 SEQUENCES = (4, 8, 16, 32, 64, 96, 128, 192, 256, 384, 512, 768, 1024)
 STEPS = (512, 1024, 2048, 4096, 8192, 16384, 32768)
 SHORTEST_GPU_STEP = 2048
+CACHE_KIND, NARROW = "kv_cache_dtype", "fp8"
 NGRAM = '{"method":"ngram","num_speculative_tokens":4,"prompt_lookup_max":4}'
 LARGE_GRAPHS = 1024
 """Beyond 512 sequences steps run without a CUDA graph, unless more sizes are asked for."""
@@ -67,9 +68,9 @@ def _caches(plan: Plan) -> list[Knob]:
     if case.machine.device == "cpu":
         return [Knob("enable_prefix_caching", (None, False))]
     own = own_cache_flag(case.described, case.rules)
-    narrow = ("fp8",) if takes_fp8_cache(case.machine, case.rules) and own != "fp8" else ()
+    narrow = (NARROW,) if takes_fp8_cache(case.machine, case.rules) and own != NARROW else ()
     wide = None if own == "auto" else own
-    return [Knob("kv_cache_dtype", (wide, *narrow)), Knob("enable_prefix_caching", (None, False))]
+    return [Knob(CACHE_KIND, (wide, *narrow)), Knob("enable_prefix_caching", (None, False))]
 
 
 def _ways(goal: Goal, plan: Plan) -> list[Knob]:
@@ -105,6 +106,15 @@ def flags_of(values: Values) -> dict[str, FlagValue]:
 def nearest(knobs: Sequence[Knob], flags: Mapping[str, FlagValue]) -> dict[str, Value]:
     """The values that come nearest to a start's flags: where a search begins."""
     return {knob.name: _near(knob, flags.get(knob.name)) for knob in knobs}
+
+
+def own_cache(knobs: Sequence[Knob], values: Values) -> dict[str, Value]:
+    """The same with keys and values as wide as the model has them, where that can be chosen."""
+    found = dict(values)
+    for knob in knobs:
+        if knob.name == CACHE_KIND and found.get(CACHE_KIND) == NARROW:
+            found[CACHE_KIND] = next(each for each in knob.values if each != NARROW)
+    return found
 
 
 def _near(knob: Knob, value: Value) -> Value:

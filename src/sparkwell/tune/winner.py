@@ -10,21 +10,21 @@ from sparkwell.bench.figures import Figures
 from sparkwell.bench.intervals import Ratio, ratio
 from sparkwell.planner.pick import SAME, WORTH_FP8
 from sparkwell.tune.goal import KEPT_SHARE, Goal
-from sparkwell.tune.knobs import changed
+from sparkwell.tune.knobs import CACHE_KIND, NARROW, changed
 from sparkwell.tune.trial import Trial
 
 LESS_IS_BETTER = ("e2e_p95_s",)
 Verdict = Literal["better", "worse", "no difference shown", "too few repeats"]
 
 
-def best(trials: Sequence[Trial], *, narrow: str = "fp8") -> Trial | None:
+def best(trials: Sequence[Trial]) -> Trial | None:
     """The trial that is to be used; None where none kept the SLO.
 
     Of those about as good as the best, the one that changes least. One with keys and values in 8
     bits, whose quality nobody measured here, has to gain enough over the best without.
     """
     kept = [each for each in trials if each.end == "measured" and each.kept]
-    wide = [each for each in kept if each.values.get("kv_cache_dtype") != narrow]
+    wide = [each for each in kept if each.values.get(CACHE_KIND) != NARROW]
     most, own = (max(map(_value, each), default=0.0) for each in (kept, wide))
     among, top = (kept, most) if most >= WORTH_FP8 * own else (wide, own)
     good = [each for each in among if _value(each) >= SAME * top]
@@ -139,7 +139,7 @@ def _factor(gain: Gain, goal: Goal) -> float:
     return 1 / gain.ratio.value if goal.wants_less else gain.ratio.value
 
 
-def worth(winner: Trial, before: Trial, *, narrow: str = "fp8") -> float:
+def worth(winner: Trial, before: Trial) -> float:
     """The ratio from which the flags found are worth it: more where they narrow the KV cache."""
-    narrows = winner.values.get("kv_cache_dtype") == narrow != before.values.get("kv_cache_dtype")
+    narrows = winner.values.get(CACHE_KIND) == NARROW != before.values.get(CACHE_KIND)
     return WORTH_FP8 if narrows else 1.0

@@ -17,6 +17,7 @@ from sparkwell.tune.knobs import (
     is_possible,
     knobs,
     nearest,
+    own_cache,
     with_value,
 )
 
@@ -134,3 +135,13 @@ def test_what_changed() -> None:
 )
 def test_a_step_has_room_for_all_sequences(values: dict[str, Any], said: bool) -> None:
     assert is_possible(values) is said
+
+
+def test_a_seed_with_a_narrow_cache_has_a_twin_without() -> None:
+    caches = [Knob("kv_cache_dtype", (None, "fp8")), Knob("max_num_seqs", (64, 256), ordered=True)]
+    assert own_cache(caches, {"kv_cache_dtype": "fp8", "max_num_seqs": 256}) == {
+        "kv_cache_dtype": None, "max_num_seqs": 256,
+    }  # fmt: skip
+    before = [Knob("kv_cache_dtype", ("fp8", "bfloat16"))]
+    assert own_cache(before, {"kv_cache_dtype": "fp8"}) == {"kv_cache_dtype": "bfloat16"}
+    assert own_cache([], {"max_num_seqs": 256}) == {"max_num_seqs": 256}

@@ -9,13 +9,19 @@ from sparkwell.app.tuning.ledger import Ledger
 from sparkwell.app.tuning.trying import Attempt, Trying
 from sparkwell.app.tuning.workloads import cases
 from sparkwell.catalog.recipe import FlagValue
+from sparkwell.catalog.tuned import Goal as GoalName
 from sparkwell.core.errors import SparkwellError
 from sparkwell.planner.fit import UTILIZATION
-from sparkwell.tune.knobs import Value, Values, changed, flags_of, nearest
+from sparkwell.tune.knobs import Value, Values, changed, flags_of, nearest, own_cache
 from sparkwell.tune.search import Candidate, Foretold, Search
 from sparkwell.tune.trial import Trial, ruled_out
 
-BEGIN_WITH = ("throughput", "concurrency", "latency", "balanced")
+BEGIN_WITH: Mapping[GoalName, Sequence[str]] = {
+    "throughput": ("throughput", "concurrency", "balanced"),
+    "goodput": ("concurrency", "throughput", "balanced"),
+    "concurrency": ("concurrency", "throughput", "balanced"),
+    "latency": ("latency", "balanced"),
+}
 """Profiles whose flags are tried first, as the plan computes them for this machine."""
 KEPT_RULINGS = 40
 """Of what the plan rules out so many are written down; the rest would only fill the file."""
@@ -60,14 +66,18 @@ class Searching:
         return trial
 
     def _seeds(self, tuning: Tuning) -> Sequence[Values]:
-        """What the plan would choose for this machine, profile by profile."""
+        """What the plan would choose for this machine, profile by profile.
+
+        Where that narrows keys and values, also without: then they need not gain as much.
+        """
         found: list[Values] = []
-        for profile in BEGIN_WITH:
+        for profile in BEGIN_WITH[tuning.goal]:
             try:
                 plan = self._plans.plan(self._fixed, profile)
             except SparkwellError:  # a CPU has none
                 continue
-            found.append(nearest(tuning.space, plan.question.flags))
+            values = nearest(tuning.space, plan.question.flags)
+            found += [values, own_cache(tuning.space, values)]
         return found
 
     def _foretold(self, values: Mapping[str, Value]) -> Foretold:

@@ -64,6 +64,13 @@ def test_trials_go_over_the_profile_of_the_flags_from_before() -> None:
     assert tuning.trials[0].values["max_num_seqs"] == 64
 
 
+def test_the_plans_flags_are_tried_first_with_and_without_a_narrow_cache() -> None:
+    first = Run(SimulatedRig(), most_trials=2).go().trials[1:3]
+    assert [each.values["kv_cache_dtype"] for each in first] == ["fp8", None]
+    assert first[0].values | {"kv_cache_dtype": None} == first[1].values
+    assert int(str(first[0].values["max_num_seqs"])) > 64, "a crowd, and no few"
+
+
 def test_what_is_served_stays_as_long() -> None:
     run = Run(SimulatedRig())
     run.go()

@@ -49,6 +49,7 @@ EXPECTED = {
         "environment VLLM_CACHE_ROOT",
         "environment TRITON_CACHE_DIR",
         "environment FLASHINFER_WORKSPACE_BASE",
+        "environment TRTLLM_DG_CACHE_DIR",
         "environment CUDA_CACHE_PATH",
         "volumes",
     },

@@ -75,6 +75,7 @@ def test_the_environment_keeps_off_the_network() -> None:
         "VLLM_CACHE_ROOT": "/cache/vllm",
         "TRITON_CACHE_DIR": "/cache/triton",
         "FLASHINFER_WORKSPACE_BASE": "/cache",
+        "TRTLLM_DG_CACHE_DIR": "/cache/tensorrt_llm",
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
     }

@@ -20,11 +20,18 @@ PORT = 8000
 _HOME = "/root/.cache/huggingface"
 _CACHES = ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "TRANSFORMERS_CACHE")
 # What vLLM compiles is kept by Sparkwell itself, in a folder of its own.
-_COMPILED = ("/root/.cache/vllm", "/root/.triton", "/root/.cache/flashinfer", "/root/.nv")
+_COMPILED = (
+    "/root/.cache/vllm",
+    "/root/.triton",
+    "/root/.cache/flashinfer",
+    "/root/.nv",
+    "/root/.tensorrt_llm",
+)
 _CACHE_VARIABLES = (
     "VLLM_CACHE_ROOT",
     "TRITON_CACHE_DIR",
     "FLASHINFER_WORKSPACE_BASE",
+    "TRTLLM_DG_CACHE_DIR",
     "TORCHINDUCTOR_CACHE_DIR",
     "CUDA_CACHE_PATH",
 )

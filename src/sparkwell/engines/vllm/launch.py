@@ -113,6 +113,8 @@ def compile_caches(folder: str) -> dict[str, str]:
         "VLLM_CACHE_ROOT": f"{folder}/vllm",
         "TRITON_CACHE_DIR": f"{folder}/triton",
         "FLASHINFER_WORKSPACE_BASE": folder,
+        # FlashInfer's GEMMs for FP8 weights; else in the home folder, which a container forgets.
+        "TRTLLM_DG_CACHE_DIR": f"{folder}/tensorrt_llm",
     }
 
 

@@ -1,6 +1,6 @@
 """What runs that were kept say of a model's speed on this machine. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from statistics import median
 from typing import Any
@@ -9,10 +9,13 @@ from sparkwell.bench.doubts import doubts
 from sparkwell.planner.pace import AS_MODELLED, Pace
 
 Json = Mapping[str, Any]
+Pair = tuple[float, float]
 NEWEST = 3
 """Runs that count: what an engine, a driver or a cooler was before does not."""
 _LEAST, _MOST = 0.2, 5.0
 """Beyond that something else was wrong than the model of speed."""
+LONG_S = 0.2
+"""From here on arithmetic decides when a first token comes; before, what is fixed shows as much."""
 
 
 def pace(runs: Iterable[Json], machine: str, version: str | None) -> Pace:
@@ -20,16 +23,22 @@ def pace(runs: Iterable[Json], machine: str, version: str | None) -> Pace:
 
     A case tells of steps by its TPOT, where all its clients ran at once, and of first tokens by its
     TTFT, where there was one client: of several that come together the engine decides the order.
+    What a short prompt takes besides is fixed: many prompts that come together take it once.
     """
     told = list(islice((run for run in runs if _tells(run, machine, version)), NEWEST))
     cases = [case for run in told for case in run["cases"] if _is_sound(case)]
-    steps = list(_ratios(cases, "tpot_p50_s", "tpot_s", "step"))
-    alone = [case for case in cases if case["clients"] == 1]
-    firsts = list(_ratios(alone, "ttft_p50_s", "ttft_s", "first"))
+    steps = [got / model for got, model in _steps(cases)]
     if not steps:
         return AS_MODELLED
-    first = median(firsts) if firsts else 1.0
-    return Pace(median(steps), first, len(steps), max(float(run["at"]) for run in told))
+    firsts = list(_firsts(case for case in cases if case["clients"] == 1))
+    first = _median([got / model for got, model in firsts if model >= LONG_S], 1.0)
+    late_s = _median([got - first * model for got, model in firsts if model < LONG_S], 0.0)
+    at = max(float(run["at"]) for run in told)
+    return Pace(median(steps), first, late_s, len(steps), at)
+
+
+def _median(values: Sequence[float], otherwise: float) -> float:
+    return median(values) if values else otherwise
 
 
 def _tells(run: Json, machine: str, version: str | None) -> bool:
@@ -48,13 +57,30 @@ def _is_sound(case: Json) -> bool:
     return not doubts(case) and planned["running"] == case["clients"]
 
 
-def _ratios(cases: Iterable[Json], measured: str, planned: str, part: str) -> Iterator[float]:
-    """Measured over modelled; a plan that was corrected itself is taken back to the model first."""
+def _steps(cases: Iterable[Json]) -> Iterator[Pair]:
     for case in cases:
-        got, estimate = case["measured"].get(measured), case["planned"].get(planned)
-        if got is None or not estimate:
-            continue
-        modelled = estimate / (case["planned"].get("pace") or {}).get(part, 1.0)
-        ratio = got["mean"] / modelled
-        if _LEAST <= ratio <= _MOST:
-            yield ratio
+        yield from _pair(case, "tpot_p50_s", "tpot_s", _pace(case).step)
+
+
+def _firsts(cases: Iterable[Json]) -> Iterator[Pair]:
+    for case in cases:
+        found = _pace(case)
+        yield from _pair(case, "ttft_p50_s", "ttft_s", found.first, found.late_s)
+
+
+def _pace(case: Json) -> Pace:
+    """What the case's own plan was corrected by; older runs have not all of it."""
+    said = case["planned"].get("pace") or {}
+    return Pace(said.get("step", 1.0), said.get("first", 1.0), said.get("late_s", 0.0))
+
+
+def _pair(
+    case: Json, measured: str, planned: str, times: float, more_s: float = 0.0
+) -> Iterator[Pair]:
+    """Measured and modelled seconds; a plan that was corrected is taken back to the model first."""
+    got, estimate = case["measured"].get(measured), case["planned"].get(planned)
+    if got is None or not estimate:
+        return
+    modelled = (estimate - more_s) / times
+    if modelled > 0 and _LEAST <= got["mean"] / modelled <= _MOST:
+        yield got["mean"], modelled

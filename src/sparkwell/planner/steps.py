@@ -128,7 +128,7 @@ def _prompts_work(model: Model, prompt_tokens: int, chunk_tokens: int, prompts: 
 def first_token_s(model: Model, prompt_tokens: int, chunk_tokens: int, prompts: int = 1) -> float:
     """Seconds to the first tokens of prompts that come together to an idle engine."""
     own_s = model.pace.first * (model.family.first_s + model.server.first_s)
-    return prefill_s(model, prompt_tokens, chunk_tokens, prompts) + own_s
+    return prefill_s(model, prompt_tokens, chunk_tokens, prompts) + own_s + model.pace.late_s
 
 
 def exchange_s(model: Model, tokens: int, steps: int = 1) -> float:

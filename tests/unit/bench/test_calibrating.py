@@ -51,6 +51,26 @@ def test_steps_and_first_tokens_are_seen_apart() -> None:
     assert found.first == pytest.approx(0.8), "of one client alone"
 
 
+def test_what_a_short_prompt_takes_besides_is_fixed() -> None:
+    """One H200: 41 ms where 29 were modelled, and 64 prompts together no later than modelled."""
+    short = case(1)
+    short["planned"]["ttft_s"] = 0.029
+    short["measured"]["ttft_p50_s"] = {"mean": 0.041}
+    found = seen(run(short))
+    assert found.first == 1.0
+    assert found.late_s == pytest.approx(0.012)
+    both = seen(run(short, case(1, first=1.2)))
+    assert both.first == pytest.approx(1.2), "a long prompt tells how fast they are read"
+    assert both.late_s == pytest.approx(0.041 - 1.2 * 0.029)
+
+
+def test_a_fixed_time_that_was_planned_is_not_counted_twice() -> None:
+    corrected = case(1)
+    corrected["planned"] |= {"ttft_s": 0.041, "pace": {"step": 1.0, "first": 1.0, "late_s": 0.012}}
+    corrected["measured"]["ttft_p50_s"] = {"mean": 0.041}
+    assert seen(run(corrected)).late_s == pytest.approx(0.012)
+
+
 def test_nothing_measured_changes_nothing() -> None:
     assert seen() == AS_MODELLED
     assert AS_MODELLED.source is None

@@ -28,7 +28,7 @@ PAGES = {
     "benchmarks": "/ui/benchmarks",
     "keys": "/ui/keys",
 }
-RESULTS = Path(__file__).parents[2] / "benchmarks" / "speed" / "results"
+RESULTS = Path(__file__).parents[2] / "docs" / "benchmarks" / "runs"
 RUNS = sorted(RESULTS.glob("*-guide.json"))
 LONGEST = 1060
 COLOURS, EXACT = 80, 12

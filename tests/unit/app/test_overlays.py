@@ -32,6 +32,8 @@ from sparkwell.planner.plan import Question
 
 CATALOG = load_catalog()
 NAME, DEMO = "qwen3-8b-fp8", "demo-qwen3"
+UNTUNED = "mistral-nemo-12b-fp8"
+"""No overlay of it comes with Sparkwell."""
 TUNED = "tuned-throughput"
 OF_DEMO = {
     "recipe": DEMO,
@@ -113,12 +115,12 @@ def test_one_that_was_written_since_is_taken_at_once(make: Make) -> None:
 
 def test_without_any_the_hint_says_how_to_get_some(make: Make) -> None:
     with pytest.raises(UsageError) as caught:
-        asked(make(), Wish(profile=TUNED))
+        asked(make(), Wish(profile=TUNED), UNTUNED)
     said = caught.value
-    assert said.message.startswith(f"{NAME} was not tuned for throughput on dgx-spark (")
+    assert said.message.startswith(f"{UNTUNED} was not tuned for throughput on dgx-spark (")
     assert "with vLLM 0.25.0" in said.message
-    assert f"{NAME} was tuned for nothing" in (said.hint or "")
-    assert f"`sparkwell tune {NAME} --goal throughput`" in (said.hint or "")
+    assert f"{UNTUNED} was tuned for nothing" in (said.hint or "")
+    assert f"`sparkwell tune {UNTUNED} --goal throughput`" in (said.hint or "")
 
 
 @pytest.mark.parametrize(

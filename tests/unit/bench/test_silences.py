@@ -14,7 +14,7 @@ from sparkwell.bench.sample import Sample
 from sparkwell.bench.silences import Silence, longest_silence
 from sparkwell.bench.stalls import SHORTEST_S, TIMES_USUAL
 
-RESULTS = Path(__file__).parents[3] / "benchmarks" / "speed" / "results"
+RESULTS = Path(__file__).parents[3] / "docs" / "benchmarks" / "runs"
 Json = dict[str, Any]
 
 

@@ -13,8 +13,9 @@ from sparkwell.cli.bench_page import page
 from sparkwell.cli.bench_text import comparison, comparison_document, text
 from sparkwell.store.benchmarks import load
 
-RESULTS = Path(__file__).parents[3] / "benchmarks" / "speed" / "results"
-RUNS = sorted(RESULTS.glob("*.json"))
+RESULTS = Path(__file__).parents[3] / "docs" / "benchmarks" / "runs"
+RUNS = sorted(RESULTS.glob("2026-11-22-h100-*.json"))
+"""Made before silences were told."""
 Json = dict[str, Any]
 
 

@@ -15,6 +15,13 @@ from sparkwell.tune.trial import Trial
 
 NOTES = ("Prompts were random tokens of an exact length, answers ended at their length.",)
 DUMMY = ("load_format", "dummy")
+FIGURES = {
+    "goodput": "requests a second that kept the SLO",
+    "good_share": "share of the requests that kept the SLO",
+    "output_tokens_per_s": "output tokens a second",
+    "e2e_p95_s": "time to the end of an answer, p95",
+}
+HOSTS_OWN = frozenset({"download_dir", "trust_remote_code"})
 DUMMIES = "The weights were dummies: memory and speed are those of the real ones."
 
 
@@ -49,8 +56,13 @@ def _trial(tuning: Tuning, number: int | None) -> Trial | None:
 
 
 def _kept(flags: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The flags of a start that serves: weights that are dummies are for measuring alone."""
-    return {name: value for name, value in (flags or {}).items() if (name, value) != DUMMY}
+    """The flags that bear on speed, for whoever has this machine.
+
+    Weights that are dummies are for measuring alone; where weights lie, and whether code that comes
+    with them may run, is for each host to say.
+    """
+    kept = {name: value for name, value in (flags or {}).items() if name not in HOSTS_OWN}
+    return {name: value for name, value in kept.items() if (name, value) != DUMMY}
 
 
 def _notes(winner: Trial, outcome: Outcome | None) -> tuple[str, ...]:
@@ -71,19 +83,24 @@ def _row(gain: Mapping[str, Any]) -> Row:
     return Row(
         workload=gain["workload"], tuned_on=gain["tuned_on"], figure=gain["figure"],
         before=_finite(gain["before"]), after=_finite(gain["after"]),
-        ratio=None if told is None else told["value"],
-        low=None if told is None else told["low"], high=None if told is None else told["high"],
+        ratio=_told(told, "value"), low=_told(told, "low"), high=_told(told, "high"),
     )  # fmt: skip
+
+
+def _told(ratio: Mapping[str, Any] | None, part: str) -> float | None:
+    value = None if ratio is None else ratio[part]
+    return None if value is None else _finite(value)
 
 
 def _doubts(gains: Sequence[Mapping[str, Any]]) -> list[str]:
     """Where the flags found are worse, or not shown to be better."""
     return [
-        f"{each['workload']}: {each['figure']} is {each['verdict']}"
+        f"{each['workload']}: {FIGURES.get(each['figure'], each['figure'])}: {each['verdict']}"
         for each in gains
         if each["verdict"] != "better"
     ]
 
 
 def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    """To five digits: more would claim what no measurement has."""
+    return float(f"{value:.5g}") if math.isfinite(value) else None

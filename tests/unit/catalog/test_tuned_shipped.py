@@ -1,0 +1,47 @@
+"""The overlays that come with Sparkwell say what the tunings beside the runs measured."""
+
+from pathlib import Path
+
+import pytest
+
+from sparkwell.app.paths import find_paths
+from sparkwell.app.planning import Planning, Wish
+from sparkwell.app.tuning import keeping
+from sparkwell.app.tuning.overlay import overlay
+from sparkwell.catalog.catalog import load_catalog
+from sparkwell.catalog.tuned import Tuned
+from sparkwell.catalog.tuned_files import SHIPPED_TUNED, file_name, load_tuned
+
+RUNS = Path(__file__).parents[3] / "docs" / "benchmarks" / "runs"
+TUNINGS = sorted(RUNS.glob("*-tune-*.json"))
+SHIPPED = load_tuned()
+
+
+def test_all_are_right_and_have_a_tuning() -> None:
+    assert SHIPPED.problems == ()
+    files = {file.name for file in SHIPPED_TUNED.glob("*.yaml")}
+    assert files == {file_name(overlay(keeping.load(each))) for each in TUNINGS}
+    assert files
+
+
+@pytest.mark.parametrize("file", TUNINGS, ids=lambda file: file.stem)
+def test_an_overlay_says_what_its_tuning_measured(file: Path) -> None:
+    tuning = keeping.load(file)
+    assert tuning.outcome is not None
+    assert tuning.outcome.holds, "what does not hold is not for others"
+    assert overlay(tuning) in SHIPPED.overlays
+
+
+@pytest.mark.parametrize("tuned", SHIPPED.overlays, ids=file_name)
+def test_it_is_a_profile_of_its_machine(tuned: Tuned, tmp_path: Path) -> None:
+    planning = Planning(find_paths({"SPARKWELL_HOME": str(tmp_path)}), load_catalog(), {})
+    wish = Wish(hardware=tuned.machine, version=tuned.version, profile=tuned.profile)
+    plan = planning.plan(tuned.recipe, wish)
+    assert plan.fits
+    assert {name: plan.question.flags[name] for name in tuned.flags} == tuned.flags
+
+
+@pytest.mark.parametrize("tuned", SHIPPED.overlays, ids=file_name)
+def test_nothing_of_a_host_is_in_it(tuned: Tuned) -> None:
+    assert not {"load_format", "download_dir", "trust_remote_code"} & {*tuned.flags, *tuned.before}
+    assert "/" not in tuned.evidence.command

@@ -1,0 +1,54 @@
+"""Put a tuning that was made for Sparkwell itself among its overlays: ``ship_tuned.py STATE…``.
+
+STATE is the file of `sparkwell tune --state`. Writes the overlay into src/sparkwell/catalog/tuned,
+and the tuning beside the runs in docs/benchmarks/runs, without the engines' logs and the path of
+the file, which are of the host alone.
+"""
+
+import re
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from generated import ROOT
+from sparkwell.app.tuning import keeping
+from sparkwell.app.tuning.document import Tuning
+from sparkwell.app.tuning.overlay import overlay
+from sparkwell.catalog.tuned_files import SHIPPED_TUNED, write_tuned
+
+RUNS = ROOT / "docs" / "benchmarks" / "runs"
+_STATE = re.compile(r" --state \S+")
+
+
+def bared(tuning: Tuning) -> Tuning:
+    """Without what says more of the host than of the flags."""
+    tuning.command = _STATE.sub("", tuning.command)
+    for trial in tuning.trials:
+        trial.lines = []
+    if tuning.outcome is not None:
+        tuning.outcome.overlay = None
+    return tuning
+
+
+def kept_as(tuning: Tuning) -> str:
+    """DATE-MACHINE-MODEL-tune-GOAL.json."""
+    assert tuning.place is not None  # noqa: S101 - a first start has told it
+    day = time.strftime("%Y-%m-%d", time.gmtime(tuning.began))
+    short = tuning.place.machine.partition("-")[0]
+    return f"{day}-{short}-{tuning.model}-tune-{tuning.goal}.json"
+
+
+def main(*states: str) -> None:
+    """Write both files of each."""
+    for state in states:
+        tuning = bared(keeping.load(Path(state)))
+        run = RUNS / kept_as(tuning)
+        run.write_bytes(msgspec.json.format(msgspec.json.encode(tuning), indent=1) + b"\n")
+        flags = write_tuned(SHIPPED_TUNED, overlay(tuning))
+        print(run.relative_to(ROOT), flags.relative_to(ROOT), sep="\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,6 +1,7 @@
 """The speed rows of docs/accuracy.md: estimated beside measured."""
 
 from accuracy.rows import largest, percent, table, typical
+from sparkwell.bench.tables import seconds
 from sparkwell.catalog import load_catalog
 from sparkwell.catalog.described import describe_recipe
 from sparkwell.hardware.description import find_machine
@@ -42,6 +43,7 @@ def every() -> str:
         "prompt, answer",
         "measured",
         "error",
+        "first token",
         "source",
     )
     return table(head, [_row(row) for row in measured_speeds().rows])
@@ -53,6 +55,7 @@ def _row(row: MeasuredSpeed) -> tuple[str, ...]:
     return (
         row.machine, f"{row.model} {form}".strip(), NAMES[row.quantity], together,
         f"{row.prompt:,}, {row.output:,}", f"{row.measured:,g}", percent(error(row), 1),
+        "-" if row.ttft_s is None else seconds(row.ttft_s),
         f"{row.source}{', check' if row.check else ''}",
     )  # fmt: skip
 

@@ -46,6 +46,7 @@ class MeasuredSpeed(BaseModel):
     output: PositiveInt = 400
     batched_tokens: PositiveInt = 8192
     measured: PositiveFloat
+    ttft_s: PositiveFloat | None = None
     served: bool = True
     check: bool = False
     source: str

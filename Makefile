@@ -83,6 +83,7 @@ docs: .venv/.dev  ## write the generated pages in docs/ from the code
 	$(BIN)/python tools/guide_claims.py
 	$(BIN)/python tools/guide_check_docs.py
 	$(BIN)/python tools/accuracy_docs.py
+	$(BIN)/python tools/benchmark_docs.py
 	$(BIN)/python tools/model_pages.py
 	$(BIN)/python tools/compose_file.py
 	$(BIN)/python tools/compose_docs.py

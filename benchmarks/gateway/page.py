@@ -1,4 +1,4 @@
-"""docs/benchmarks.md and its picture, from the results: `python benchmarks/gateway/page.py`."""
+"""docs/benchmarks/gateway.md and its picture, from the results: `python benchmarks/gateway/page.py`."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ from figures import MINES, Bound, Middle, added_us, bounds, of_rounds, others_co
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = Path(__file__).with_name("results")
-PAGE = ROOT / "docs" / "benchmarks.md"
+PAGE = ROOT / "docs" / "benchmarks" / "gateway.md"
 PICTURE = ROOT / "docs" / "images" / "gateway-cost.svg"
 UPSTREAMS = ("cpu_us_request", "cpu_us_event")
 PICTURE_WORDS = "Processor time of a request and of a streamed event, and the latency added"
@@ -42,7 +42,7 @@ def parts(compared: Json | None, soaked: Json | None) -> dict[str, str]:
     found = {}
     if compared:
         found["run"] = run_of(compared)
-        found["picture"] = f"![{PICTURE_WORDS}](images/{PICTURE.name})"
+        found["picture"] = f"![{PICTURE_WORDS}](../images/{PICTURE.name})"
         found["costs"] = costs(compared["rounds"])
         found["latency"] = latency(compared["rounds"])
         found["streams"] = streams(compared["many"])

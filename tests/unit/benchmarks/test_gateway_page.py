@@ -1,4 +1,4 @@
-"""docs/benchmarks.md says what the newest results say."""
+"""docs/benchmarks/gateway.md says what the newest results say."""
 
 import xml.etree.ElementTree as ET
 

@@ -1,21 +1,27 @@
 """Asking NVML through the package nvidia-ml-py; without library or driver there is no GPU."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping, Sequence
 from ctypes import CDLL
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
 from sparkwell.hardware.facts import GpuFacts, NvmlFacts
 from sparkwell.hardware.samples import GpuSample
 from sparkwell.hardware.usage import percent_as_share
+from sparkwell.hardware.visible import VARIABLE, visible
 
 _LIBRARY = "libnvidia-ml.so.1"
 
 
-def read_nvml(load: Callable[[], Any] | None = None) -> NvmlFacts:
-    """What NVML says of all GPUs. Never raises: ``problem`` says why there is no answer.
+def read_nvml(
+    load: Callable[[], Any] | None = None, environ: Mapping[str, str] = os.environ
+) -> NvmlFacts:
+    """What NVML says of the GPUs. Never raises: ``problem`` says why there is no answer.
 
-    ``load`` gives the bindings; it may raise ImportError or OSError.
+    Of those that CUDA_VISIBLE_DEVICES in ``environ`` leaves, else of all. ``load`` gives the
+    bindings; it may raise ImportError or OSError.
     """
     try:
         nvml = (load or _bindings)()
@@ -28,7 +34,8 @@ def read_nvml(load: Callable[[], Any] | None = None) -> NvmlFacts:
     except nvml.NVMLError as error:
         return NvmlFacts(problem=str(error) or type(error).__name__)
     try:
-        return _facts(nvml)
+        facts = _facts(nvml, visible_indices(nvml, environ))
+        return facts if facts.gpus or facts.problem else replace(facts, problem=_none_left(environ))
     finally:
         _ask(nvml, nvml.nvmlShutdown)
 
@@ -36,23 +43,25 @@ def read_nvml(load: Callable[[], Any] | None = None) -> NvmlFacts:
 class NvmlSession:
     """NVML, kept open: opening takes milliseconds. Never raises.
 
-    ``load`` is as in ``read_nvml``.
+    ``load`` and ``environ`` are as in ``read_nvml``.
     """
 
-    def __init__(self, load: Callable[[], Any] | None = None) -> None:
-        self._load = load or _bindings
+    def __init__(
+        self, load: Callable[[], Any] | None = None, environ: Mapping[str, str] = os.environ
+    ) -> None:
+        self._load, self._environ = load or _bindings, environ
         self._nvml: Any = None
 
     def sample(self) -> tuple[GpuSample, ...]:
-        """Every GPU now. Empty without NVML, and where no GPU tells more than its name.
+        """Every visible GPU now. Empty without NVML, and where no GPU tells more than its name.
 
         It is closed then, and the next call opens it anew: a driver that was loaded again needs
         that.
         """
         if self._nvml is None and not self._open():
             return ()
-        count = _ask(self._nvml, self._nvml.nvmlDeviceGetCount) or 0
-        gpus = tuple(_gpu_now(self._nvml, index) for index in range(count))
+        indices = visible_indices(self._nvml, self._environ)
+        gpus = tuple(_gpu_now(self._nvml, index) for index in indices)
         if any(gpu != GpuSample(gpu.name) for gpu in gpus):
             return gpus
         self.close()
@@ -108,10 +117,27 @@ def _bindings() -> Any:
     return import_module("pynvml")
 
 
-def _facts(nvml: Any) -> NvmlFacts:
+def _none_left(environ: Mapping[str, str]) -> str | None:
+    chosen = environ.get(VARIABLE)
+    return None if chosen is None else f"{VARIABLE}={chosen} leaves no GPU"
+
+
+def visible_indices(nvml: Any, environ: Mapping[str, str]) -> list[int]:
+    """NVML's numbers of the GPUs that engines of this environment see."""
     count = _ask(nvml, nvml.nvmlDeviceGetCount) or 0
-    handles = [_ask(nvml, nvml.nvmlDeviceGetHandleByIndex, index) for index in range(count)]
-    lost = handles.count(None)
+    if VARIABLE not in environ:
+        return list(range(count))
+    return visible(environ[VARIABLE], [_uuid(nvml, index) for index in range(count)])
+
+
+def _uuid(nvml: Any, index: int) -> str | None:
+    handle = _ask(nvml, nvml.nvmlDeviceGetHandleByIndex, index)
+    return None if handle is None else _text(_ask(nvml, nvml.nvmlDeviceGetUUID, handle))
+
+
+def _facts(nvml: Any, indices: Sequence[int]) -> NvmlFacts:
+    handles = [_ask(nvml, nvml.nvmlDeviceGetHandleByIndex, index) for index in indices]
+    lost, count = handles.count(None), len(handles)
     return NvmlFacts(
         driver_version=_text(_ask(nvml, nvml.nvmlSystemGetDriverVersion)),
         cuda_version=_cuda_version(_ask(nvml, nvml.nvmlSystemGetCudaDriverVersion_v2)),

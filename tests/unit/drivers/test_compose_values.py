@@ -94,6 +94,15 @@ def test_progress_bars_are_lines_unless_the_spec_has_a_wish() -> None:
     assert variables(own) == {"TQDM_BAR_FORMAT": "x"}
 
 
+def test_a_choice_of_gpus_goes_into_the_container(tmp_path: Path) -> None:
+    """It is given all of them, so the same numbers name the same ones."""
+    driver = ComposeDriver(tmp_path, environ={"CUDA_VISIBLE_DEVICES": "2,3"})
+    (service,) = yaml.safe_load(driver.render(SPEC))["services"].values()
+    chosen = service["environment"]
+    assert chosen["CUDA_VISIBLE_DEVICES"] == "2,3"
+    assert chosen["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
+
+
 def test_a_process_is_no_container() -> None:
     with pytest.raises(UsageError, match="container"):
         render(dataclasses.replace(SPEC, container=None), Path("/s"), "p")

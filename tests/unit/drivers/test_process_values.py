@@ -69,6 +69,11 @@ def test_an_engine_inherits_little() -> None:
     assert base_environment({}) == {"PATH": DEFAULT_PATH}
 
 
+def test_an_engine_counts_gpus_as_the_plan_does() -> None:
+    chosen = base_environment({"CUDA_VISIBLE_DEVICES": "1", "CUDA_DEVICE_ORDER": "FASTEST_FIRST"})
+    assert (chosen["CUDA_VISIBLE_DEVICES"], chosen["CUDA_DEVICE_ORDER"]) == ("1", "PCI_BUS_ID")
+
+
 def test_rendering_changes_nothing(tmp_path: Path) -> None:
     driver = ProcessDriver(tmp_path / "i", environ={"PATH": "/bin", "HF_TOKEN": "secret"})
     document = driver.render(SPEC)

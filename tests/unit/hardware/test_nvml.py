@@ -51,6 +51,9 @@ class Bindings:
     def nvmlDeviceGetHandleByIndex(self, index: int) -> str:  # noqa: N802
         return f"gpu{index}"
 
+    def nvmlDeviceGetUUID(self, handle: str) -> str:  # noqa: N802
+        return f"GPU-{handle}"
+
     def nvmlDeviceGetName(self, _handle: str) -> str | bytes:  # noqa: N802
         return self.name
 
@@ -70,6 +73,26 @@ def test_an_h100() -> None:
     assert facts == NvmlFacts("580.159.04", "13.0", (gpu,))
     assert gpu.usable_bytes == 81_080 * MIB
     assert bindings.shut_down == 1
+
+
+class Four(Bindings):
+    count = 4
+
+    def nvmlDeviceGetName(self, handle: str) -> str:  # noqa: N802
+        return handle
+
+
+def test_only_what_the_engines_will_see_counts() -> None:
+    def names(**environ: str) -> list[str | None]:
+        return [gpu.name for gpu in read_nvml(Four, environ).gpus]
+
+    assert names() == ["gpu0", "gpu1", "gpu2", "gpu3"]
+    assert names(CUDA_VISIBLE_DEVICES="2") == ["gpu2"]
+    assert names(CUDA_VISIBLE_DEVICES="GPU-gpu3,0") == ["gpu3", "gpu0"]
+    assert names(CUDA_VISIBLE_DEVICES="") == []
+    assert read_nvml(Four, {"CUDA_VISIBLE_DEVICES": "9"}).problem == (
+        "CUDA_VISIBLE_DEVICES=9 leaves no GPU"
+    )
 
 
 def test_a_gb10_has_no_memory_in_nvml() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from sparkwell.hardware.detect import MEMINFO
+from sparkwell.hardware.nvml import NvmlSession
 from sparkwell.hardware.samples import GpuSample, MachineSample
 from sparkwell.hardware.sampling import PRESSURE, RETRY_S, STAT, MachineSampler, read_text
 
@@ -102,6 +103,11 @@ def test_work_since_the_sample_before() -> None:
 def test_an_h100() -> None:
     assert Machine(Bindings()).gpus() == (H100,)
     assert Machine(Bindings(count=2)).gpus() == (H100, H100)
+
+
+def test_gpus_that_the_engines_do_not_see_are_not_watched() -> None:
+    session = NvmlSession(lambda: Bindings(count=4), {"CUDA_VISIBLE_DEVICES": "3,1"})
+    assert session.sample() == (H100, H100)
 
 
 def test_a_gb10_has_no_memory_in_nvml() -> None:

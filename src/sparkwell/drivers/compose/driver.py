@@ -25,6 +25,7 @@ from sparkwell.drivers.compose.seen import Seen
 from sparkwell.drivers.compose.starting import bring_up, clear_the_way
 from sparkwell.drivers.ended import latest_first, surplus
 from sparkwell.drivers.process.folder import check_instance
+from sparkwell.hardware.visible import choice
 
 FIRST_PORT = 18_000
 PATIENCE_S = 60.0
@@ -38,7 +39,7 @@ class ComposeDriver:
 
     ``first_port`` begins the range of loopback ports, ``patience_s`` is how long Docker may be
     silent while somebody waits (it restarts within seconds), ``environ`` is where Docker's own
-    variables are taken from.
+    variables are taken from, and the choice among several GPUs.
     """
 
     name = "compose"
@@ -56,6 +57,7 @@ class ComposeDriver:
         self._project = project
         self._first_port = first_port
         docker = DockerAt(os.environ if environ is None else environ)
+        self._gpus = choice(docker.environ)
         self._home = Home(docker, self._root, patience_s)
         self._named: dict[str, int] = {}
         self._told: set[str] = set()
@@ -87,7 +89,7 @@ class ComposeDriver:
 
     def render(self, spec: LaunchSpec) -> str:
         """Render compose.yaml, the whole of what ``start`` would apply. Pure."""
-        return render(spec, self._root, self._project)
+        return render(spec, self._root, self._project, self._gpus)
 
     async def start(self, spec: LaunchSpec) -> Running:
         """Start the container; returns once the engine in it has been executed.

@@ -6,6 +6,8 @@ environment's PYTHONPATH, and an engine must start the same way whoever started 
 
 from collections.abc import Mapping
 
+from sparkwell.hardware.visible import choice
+
 NAMES = frozenset({
     "HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ", "USER",
     "SSL_CERT_DIR", "SSL_CERT_FILE",
@@ -18,7 +20,7 @@ DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"  # without PATH no program is foun
 def base_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """Pick what an engine may inherit; proxies are also known by their names in lower case."""
     chosen = {name: value for name, value in environ.items() if _is_inherited(name)}
-    return {"PATH": DEFAULT_PATH} | chosen
+    return {"PATH": DEFAULT_PATH} | chosen | choice(environ)
 
 
 def _is_inherited(name: str) -> bool:

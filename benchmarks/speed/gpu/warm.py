@@ -59,8 +59,9 @@ def job(number: int, text: str) -> Job:
 
 
 def kernels(cache: Path) -> int:
-    """How many of DeepGEMM's are compiled so far."""
-    return sum(1 for _ in (cache / "vllm" / "deep_gemm").rglob("*.cubin"))
+    """How many for FP8 weights are compiled so far: DeepGEMM's, and FlashInfer's of its kind."""
+    folders = (cache / "vllm" / "deep_gemm", cache / "tensorrt_llm")
+    return sum(1 for folder in folders for _ in folder.rglob("*.cubin"))
 
 
 def free_port() -> int:
@@ -89,7 +90,7 @@ class Engine:
             env={
                 **os.environ, "VLLM_CACHE_ROOT": str(cache / "vllm"), "VLLM_HOST_IP": "127.0.0.1",
                 "TRITON_CACHE_DIR": str(cache / "triton"), "FLASHINFER_WORKSPACE_BASE": str(cache),
-                "HF_HUB_OFFLINE": "1",
+                "TRTLLM_DG_CACHE_DIR": str(cache / "tensorrt_llm"), "HF_HUB_OFFLINE": "1",
             },
         )  # fmt: skip
 

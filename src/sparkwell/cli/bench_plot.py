@@ -124,6 +124,7 @@ def _latency(axes: "Axes", cases: Sequence[Json]) -> None:
         return
     axes.set_yscale("log")
     plain_decades(axes.yaxis)
+    axes.xaxis.set_major_formatter(lambda value, _place: f"{value:,.0f}")
     axes.set_xlabel("output tokens/s of all together")
     axes.set_ylabel("ms")
     _legend(axes)

@@ -19,8 +19,9 @@ STEPS = (512, 1024, 2048, 4096, 8192, 16384, 32768)
 SHORTEST_GPU_STEP = 2048
 CACHE_KIND, NARROW = "kv_cache_dtype", "fp8"
 NGRAM = '{"method":"ngram","num_speculative_tokens":4,"prompt_lookup_max":4}'
-LARGE_GRAPHS = 1024
-"""Beyond 512 sequences steps run without a CUDA graph, unless more sizes are asked for."""
+GRAPHS, LARGE_GRAPHS = 512, 1024
+"""Tokens of a step. Without being asked the engine captures graphs for twice its sequences, 512 at
+most: then a prompt among few others runs kernel by kernel, and so do steps of more sequences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +79,8 @@ def _ways(goal: Goal, plan: Plan) -> list[Knob]:
     if plan.question.machine.device == "cpu":
         return []
     found = [Knob("attention_backend", (None, "FLASH_ATTN", "FLASHINFER"))]
-    if goal.clients[-1] > LARGE_GRAPHS // 2:
-        found.append(Knob("max_cudagraph_capture_size", (None, LARGE_GRAPHS)))
+    sizes = [GRAPHS] * (goal.name == "latency") + [LARGE_GRAPHS] * (goal.clients[-1] > GRAPHS)
+    found.append(Knob("max_cudagraph_capture_size", (None, *sizes)))
     if goal.name == "latency":
         found.append(Knob("performance_mode", (None, "interactivity")))
     return found

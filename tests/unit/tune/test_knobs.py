@@ -64,6 +64,12 @@ def test_many_clients_ask_for_larger_graphs_too() -> None:
     assert space(clients=768)["max_cudagraph_capture_size"] == (None, 1024)
 
 
+def test_latency_tries_graphs_that_have_room_for_a_prompt() -> None:
+    assert space(goal="latency", clients=8)["max_cudagraph_capture_size"] == (None, 512)
+    assert space(goal="latency", clients=768)["max_cudagraph_capture_size"] == (None, 512, 1024)
+    assert "max_cudagraph_capture_size" not in space(clients=256)
+
+
 def test_latency_tries_the_mode_for_it() -> None:
     assert space(goal="latency")["performance_mode"] == (None, "interactivity")
 

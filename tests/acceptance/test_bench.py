@@ -1,15 +1,24 @@
 """`sparkwell bench` tells the truth: of an upstream with known times, and over a daemon."""
 
+import asyncio
 import json
 import os
 import shutil
 import signal
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sparkwell.bench.stalls import stalls
+from sparkwell.bench.suites import CHAT, closed
+from sparkwell.cli.context import Context
+from sparkwell.cli.tune_rig import DaemonRig
 from tests.acceptance.conftest import Home, end, wait_for
 from tests.acceptance.known_times import known
 
@@ -108,6 +117,74 @@ def test_a_stall_shows_with_clients_that_wait_for_it(home: Home) -> None:
     assert case["measured"]["itl_most_s"]["mean"] > 1.9
     assert case["measured"]["e2e_most_s"]["mean"] > 4.0
     assert "while 4 requests were out" in assert_stall_is_told(case)
+
+
+@contextmanager
+def standing_still(home: Home) -> Iterator[Path]:
+    """The engine is held for two seconds and a half; given is the folder that it compiles into."""
+    engines = [each for each in home.engine_processes() if "fake_engine" in str(each.cmdline())]
+    for each in engines:
+        each.suspend()
+    try:
+        time.sleep(0.5)
+        yield Path(engines[0].environ()["VLLM_CACHE_ROOT"])
+        time.sleep(2.0)
+    finally:
+        for each in engines:
+            each.resume()
+
+
+def put_kernel(folder: Path, name: str) -> None:
+    kernel = folder / "deep_gemm" / "cache" / f"kernel.{name}"
+    kernel.mkdir(parents=True)
+    (kernel / "kernel.cubin").touch()
+    (kernel / "kernel.cu").touch()
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_stall_in_which_kernels_were_compiled_says_so(
+    home: Home, script: Script, elsewhere: bool
+) -> None:
+    """Of an engine of this Sparkwell's; whose cache another endpoint has is not known."""
+    script(ttft_s=0.05, tokens_per_s=200)
+    home.ok("up", MODEL)
+    put_kernel(home.paths.cache / "vllm", "of-the-start")
+    out, words = home.root / "out", ("--concurrency", "4", "--requests", "60", "--repeats", "1")
+    asked = (MODEL, "--url", home.url) if elsewhere else (MODEL, "--direct")
+    bench = home.spawn("bench", *asked, *words, output=out)
+    wait_for(lambda: "1 of 1: 10 %" in out.read_text() or bench.poll() is not None)
+    with standing_still(home) as cache:
+        put_kernel(cache, "one")
+        put_kernel(cache, "two")
+    assert bench.wait(60) == 0, out.read_text()
+    [case] = home.json("bench", "show")["cases"]
+    [note] = [each for each in case["notes"] if "no token came" in each]
+    assert "the engine stood still" in note
+    assert case["repeats"][0]["compiled_files"] == (None if elsewhere else 2)
+    cause = "Kernels were compiled then (2 files in the compile cache)"
+    assert (cause in note) is not elsewhere
+    assert (cause in " ".join(out.read_text().split())) is not elsewhere
+
+
+def stand_still(home: Home, after_s: float) -> None:
+    time.sleep(after_s)
+    with standing_still(home) as cache:
+        put_kernel(cache, "one")
+
+
+def test_a_tuning_is_told_of_them_too(home: Home, script: Script) -> None:
+    script(ttft_s=0.05, tokens_per_s=200)
+    home.ok("up", MODEL)
+    rig = DaemonRig(Context(home.environ, None, (), system=False), MODEL)
+    asyncio.run(rig.start({}, None))
+    case = replace(closed(CHAT, 4), requests=60)
+    with ThreadPoolExecutor(1) as aside:
+        stalling = aside.submit(stand_still, home, 2.0)
+        found = asyncio.run(rig.measure(case, 1, "seed", None))
+        stalling.result()
+    assert [each.compiled for each in found] == [1]
+    [note] = stalls(case, found)
+    assert "Kernels were compiled then (1 file in the compile cache)" in note
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import sparkwell
+from sparkwell.app.compiling import explained
 from sparkwell.app.subject import Subject
 from sparkwell.bench.beside import expected, guide
 from sparkwell.bench.figures import Slo
@@ -59,7 +60,7 @@ def chosen_cases(subject: Subject, wish: BenchWish) -> Sequence[Case]:
 
 
 def told(subject: Subject, wish: BenchWish, measured: Measured) -> dict[str, Any]:
-    """The run as a document."""
+    """The run as a document; where the engine stood still its cache is looked at for the cause."""
     at = time.time()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(at))
     about = About(
@@ -76,7 +77,14 @@ def told(subject: Subject, wish: BenchWish, measured: Measured) -> dict[str, Any
         prompts="text" if subject.text else "token ids",
     )  # fmt: skip
     chosen = chosen_cases(subject, wish)
-    return document(about, chosen, measured, lambda case: _beside(subject, case), wish.slo)
+    known = _explained(subject, chosen, measured)
+    return document(about, chosen, known, lambda case: _beside(subject, case), wish.slo)
+
+
+def _explained(subject: Subject, chosen: Sequence[Case], measured: Measured) -> Measured:
+    cache = subject.compiles_in
+    repeats = {at: explained(chosen[at], found, cache) for at, found in measured.repeats.items()}
+    return Measured(repeats, measured.broken)
 
 
 def _beside(subject: Subject, case: Case) -> Beside:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from sparkwell.app.compiling import CompileCache, cache_of
 from sparkwell.app.ollama.flags import NUM_CTX
 from sparkwell.app.planning import Wish
 from sparkwell.app.service import ModelService
@@ -32,6 +33,7 @@ class Subject:
     ``plan`` is that of the start that runs; None for what is not known here. ``most_tokens`` is
     how long a sequence may be, ``most_clients`` how many the gateway lets in. ``text`` says that
     prompts are to be text, ``served`` what the model is called there, where that is another name.
+    ``compiles_in`` is where the engine keeps what it compiles; None where that is not of here.
     """
 
     target: Target
@@ -47,6 +49,7 @@ class Subject:
     machine: Machine | None = None
     text: bool = False
     served: str | None = None
+    compiles_in: CompileCache | None = None
 
 
 def running(status: Json, model: str | None) -> Json:
@@ -85,6 +88,7 @@ def own_subject(
         None if plan is None else plan.settings.max_model_len, plan,
         instance["engine"], instance["engine_version"], instance.get("flags"),
         None if direct else gateway.max_connections, models.planning.here,
+        compiles_in=cache_of(instance, models.paths.cache),
     )  # fmt: skip
     return _in_ollama(subject, direct=direct) if subject.engine == "ollama" else subject
 

@@ -22,12 +22,14 @@ clock = time.perf_counter
 class Course:
     """What has been measured so far. ``lags`` are the seconds by which the client woke late.
 
+    ``began_s`` is of the samples' clock, ``began_at`` the same moment in Unix time, None before it.
     ``cpu_s`` is processor time of this process, ``broken`` why it ended before its last request.
     """
 
     total: int
     began_s: float = 0.0
     ended_s: float = 0.0
+    began_at: float | None = None
     cpu_s: float = 0.0
     samples: list[Sample] = field(default_factory=list)
     lags: list[float] = field(default_factory=list)
@@ -121,7 +123,7 @@ async def _opened(clients: Sequence[Connection]) -> None:
 @asynccontextmanager
 async def _measured(course: Course) -> AsyncIterator[None]:
     """Time, processor time, and how late this process wakes."""
-    course.began_s, cpu_s = clock(), time.process_time()
+    course.began_s, course.began_at, cpu_s = clock(), time.time(), time.process_time()
     watch = asyncio.create_task(_watch(course.lags))
     try:
         with _no_collection():

@@ -147,5 +147,5 @@ def _found(course: Course, workload: Workload, slo: Slo | None) -> Repeat:
             slo=slo, lags=course.lags, cpu_s=course.cpu_s,
             documents=workload.documents if workload.is_cached else 0,
         ),
-        course.samples, course.began_s, course.broken,
+        course.samples, course.began_s, course.broken, course.began_at,
     )  # fmt: skip

@@ -122,6 +122,7 @@ def _repeat(repeat: Repeat) -> Json:
         "broken": repeat.broken,
         "seconds": round(figures.seconds, 6),
         "silence_s": None if figures.silence is None else round(figures.silence.seconds, 6),
+        "compiled_files": repeat.compiled,
         "client": {
             "lag_p99_s": figures.lag_p99_s, "share_of_a_core": round(figures.client_share, 4)
         },

@@ -9,12 +9,18 @@ from sparkwell.bench.sample import Sample
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """One repeat of a case; ``broken`` says why it ended before its last request."""
+    """One repeat of a case; ``broken`` says why it ended before its last request.
+
+    ``began_s`` is of the samples' clock, ``began_at`` the same moment in Unix time. ``compiled`` is
+    how many files a compiler left while the engine stood still; None is not known, or not asked.
+    """
 
     figures: Figures
     samples: Sequence[Sample]
     began_s: float
     broken: str | None = None
+    began_at: float | None = None
+    compiled: int | None = None
 
 
 @dataclass(slots=True)

@@ -28,12 +28,13 @@ class Silence:
     """The longest of a repeat, and how many requests were out at its end.
 
     ``usual_s`` bounds from above what such a one takes when nothing stands still; None where the
-    repeat has nothing to tell it by.
+    repeat has nothing to tell it by. ``began_s`` is when it began, by the samples' clock.
     """
 
     seconds: float
     out: int
     usual_s: float | None
+    began_s: float | None = None
 
 
 def longest_silence(samples: Sequence[Sample], documents: int = 0) -> Silence | None:
@@ -45,9 +46,9 @@ def longest_silence(samples: Sequence[Sample], documents: int = 0) -> Silence | 
     if not spans:
         return None
     next_s = _length(spans[1]) if len(spans) > 1 else 0.0
-    end = spans[0][1]
+    began, end = spans[0]
     out = sum(each.sent_s < end <= each.ended_s for each in samples)
-    return Silence(_length(spans[0]), out, _usual_s(samples, spans[0], next_s, documents))
+    return Silence(end - began, out, _usual_s(samples, spans[0], next_s, documents), began)
 
 
 def _length(span: Span) -> float:

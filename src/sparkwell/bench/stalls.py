@@ -13,6 +13,7 @@ one in every repeat alike where that is all there is to compare.
 from collections.abc import Sequence
 
 from sparkwell.bench.results import Repeat
+from sparkwell.bench.silences import Silence
 from sparkwell.bench.suites import Case
 
 SHORTEST_S = 1.0
@@ -21,11 +22,22 @@ TIMES_USUAL = 3.0
 
 def stalls(case: Case, repeats: Sequence[Repeat]) -> list[str]:
     """A sentence for each repeat that has one."""
+    return [_said(at + 1, repeats[at]) for at in stalled(case, repeats)]
+
+
+def stalled(case: Case, repeats: Sequence[Repeat]) -> list[int]:
+    """The places of those that have one, from 0."""
     return [
-        said
+        at
         for at, repeat in enumerate(repeats)
-        if (said := _said(at + 1, repeat, _usual_s(case, repeats, at))) is not None
+        if _is_stall(repeat.figures.silence, _usual_s(case, repeats, at))
     ]
+
+
+def _is_stall(silence: Silence | None, usual_s: float | None) -> bool:
+    if silence is None or usual_s is None:
+        return False
+    return silence.seconds > max(SHORTEST_S, TIMES_USUAL * usual_s)
 
 
 def _usual_s(case: Case, repeats: Sequence[Repeat], at: int) -> float | None:
@@ -43,19 +55,27 @@ def _usual_s(case: Case, repeats: Sequence[Repeat], at: int) -> float | None:
     return min(known, default=None)
 
 
-def _said(number: int, repeat: Repeat, usual_s: float | None) -> str | None:
+def _said(number: int, repeat: Repeat) -> str:
     silence = repeat.figures.silence
-    if silence is None or usual_s is None:
-        return None
-    if silence.seconds <= max(SHORTEST_S, TIMES_USUAL * usual_s):
-        return None
+    assert silence is not None  # noqa: S101 - a stall is one
     were = "1 request was" if silence.out == 1 else f"{silence.out:,} requests were"
     came = f"In repeat {number} no token came for {silence.seconds:.1f} s while {were} out"
-    return f"{came}: {_who(repeat)} stood still, and the figures have that in them."
+    who, why = ("the client itself", "") if _is_asleep(repeat) else ("the engine", _why(repeat))
+    return f"{came}: {who} stood still, and the figures have that in them.{why}"
 
 
-def _who(repeat: Repeat) -> str:
+def _is_asleep(repeat: Repeat) -> bool:
     """The client reads nothing while it does not run, whatever the engine does meanwhile."""
     silence, lag_s = repeat.figures.silence, repeat.figures.lag_most_s
-    asleep = silence is not None and lag_s is not None and lag_s > silence.seconds / 2
-    return "the client itself" if asleep else "the engine"
+    return silence is not None and lag_s is not None and lag_s > silence.seconds / 2
+
+
+def _why(repeat: Repeat) -> str:
+    """Not that it was this engine: others of this machine may compile into the same cache."""
+    if not repeat.compiled:
+        return ""
+    files = "1 file" if repeat.compiled == 1 else f"{repeat.compiled:,} files"
+    return (
+        f" Kernels were compiled then ({files} in the compile cache); they are kept, so measure "
+        "again."
+    )

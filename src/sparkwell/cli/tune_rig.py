@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sparkwell.app.compiling import explained
 from sparkwell.app.subject import own_subject
 from sparkwell.app.tuning.rig import Started, TrialError
 from sparkwell.bench.measuring import Order
@@ -105,7 +106,7 @@ class DaemonRig:
             raise TrialError(error.message, hint=error.hint) from error
         if measured.broken:
             raise TrialError(f"It broke off: {measured.broken}.")
-        return measured.repeats[0]
+        return explained(case, measured.repeats[0], subject.compiles_in)
 
     @property
     def _running(self) -> Mapping[str, Any]:

@@ -1,6 +1,7 @@
 """The load itself, against a server of a few lines that says and does what a test wants."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -205,6 +206,10 @@ async def test_a_suite_is_measured_as_often_as_asked_after_warming_up() -> None:
     assert {place: len(found) for place, found in measured.repeats.items()} == {0: 2, 1: 2}
     assert server.requests == 2 * ((2 + 6) + (1 + 4))
     assert [found.figures.requests for found in measured.repeats[0]] == [6, 6]
+    ages = [time.time() - found.began_at for found in measured.repeats[1] if found.began_at]
+    assert all(0 <= age < 60 for age in ages)
+    assert ages == sorted(ages, reverse=True)
+    assert len(ages) == 2
     assert any(each.warming for each in told)
     assert max(each.done for each in told) == 6
 

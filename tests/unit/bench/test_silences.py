@@ -43,6 +43,8 @@ def test_it_is_where_no_stream_has_a_token() -> None:
     assert found is not None
     assert found.seconds == pytest.approx(0.5)
     assert found.out == 2
+    assert found.began_s is not None
+    assert 100.2 <= found.began_s < 105.2
 
 
 def test_time_in_which_nothing_was_out_is_no_silence() -> None:

@@ -10,7 +10,7 @@ from sparkwell.bench.notes import notes
 from sparkwell.bench.report import About, Beside, document
 from sparkwell.bench.results import Measured, Repeat
 from sparkwell.bench.silences import Silence
-from sparkwell.bench.stalls import stalls
+from sparkwell.bench.stalls import stalled, stalls
 from sparkwell.bench.suites import Case
 from sparkwell.bench.workload import Workload
 from sparkwell.planner.pace import AS_MODELLED
@@ -73,6 +73,19 @@ def test_a_repeat_that_broke_off_tells_nothing_of_others() -> None:
 def test_a_client_that_did_not_run_itself_does_not_blame_the_engine() -> None:
     [said] = stalls(CLIENTS, [repeat(9.1, 0.4, lag_s=8.9)])
     assert "the client itself stood still" in said
+    compiled = replace(repeat(9.1, 0.4, lag_s=8.9), compiled=3)
+    assert stalls(CLIENTS, [compiled]) == [said]
+
+
+def test_what_was_compiled_meanwhile_is_told() -> None:
+    quiet, loud = repeat(0.5, 0.4), repeat(9.1, 0.4)
+    [plain] = stalls(CLIENTS, [quiet, replace(loud, compiled=0)])
+    [said] = stalls(CLIENTS, [quiet, replace(loud, compiled=1234)])
+    assert said.removeprefix(plain) == (
+        " Kernels were compiled then (1,234 files in the compile cache); they are kept, so "
+        "measure again."
+    )
+    assert stalled(CLIENTS, [quiet, loud]) == [1]
 
 
 def test_it_is_a_figure_and_a_note_of_the_case_and_no_figure_for_plans() -> None:
@@ -82,6 +95,7 @@ def test_it_is_a_figure_and_a_note_of_the_case_and_no_figure_for_plans() -> None
     [case] = found["cases"]
     assert case["measured"]["silence_s"]["mean"] == 5.0
     assert [each["silence_s"] for each in case["repeats"]] == [0.5, 9.5]
+    assert [each["compiled_files"] for each in case["repeats"]] == [None, None]
     assert case["notes"] == notes(CLIENTS, repeats) == stalls(CLIENTS, repeats)
     case["planned"] = {"running": 256, "tpot_s": 0.02, "ttft_s": 0.2}
     assert pace([found], "x", "1") == AS_MODELLED

@@ -15,11 +15,14 @@ from sparkwell.bench.suites import Case, closed
 from sparkwell.bench.workload import Workload
 
 CASE = closed(Workload(512, 256), 16)
+COMPILING_S = 8.5
+"""Whoever stands still for longer compiles meanwhile."""
 
 
 def repeat(silence_s: float) -> Repeat:
     silence = Silence(silence_s, 16, 0.5)
-    return Repeat(replace(made(), silence=silence), (), 0.0)
+    compiled = 3 if silence_s > COMPILING_S else None
+    return Repeat(replace(made(), silence=silence), (), 0.0, compiled=compiled)
 
 
 class Stalling(SimulatedRig):
@@ -55,3 +58,9 @@ def test_with_one_it_is_measured_again_with_other_requests() -> None:
 def test_a_second_stall_is_said() -> None:
     [note] = run(Stalling((0.5, 9.0), (8.0, 0.4))).notes
     assert "In repeat 1 no token came for 8.0 s while 16 requests were out" in note
+    assert "compiled" not in note
+
+
+def test_and_its_cause_where_that_is_known() -> None:
+    [note] = run(Stalling((0.5, 9.0), (9.1, 0.4))).notes
+    assert "Kernels were compiled then (3 files in the compile cache)" in note

@@ -9,7 +9,7 @@ from sparkwell.catalog.tuned import Row, Tuned
 from sparkwell.cli import bench_plot
 from sparkwell.cli.picture import LINES, drawn, plain, save
 from speed_pages.runs import Json, Run, title
-from speed_pages.tables import SHOWN, rows_of, workloads
+from speed_pages.tables import SHOWN, is_corrected, rows_of, workloads
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,6 +36,7 @@ def draw_models(runs: Sequence[Run]) -> None:
     """Measured, planned and the roofline, of one client and of many."""
     with drawn((13, 1.6 + 0.5 * len(runs))) as figure:
         axes = figure.subplots(1, len(SHOWN), sharey=True)
+        figure.suptitle("Prompts of 512 tokens, answers of 256, vLLM 0.25.0")
         for axis, clients in zip(axes, SHOWN, strict=True):
             _speeds(axis, runs, clients)
         handles, labels = axes[0].get_legend_handles_labels()
@@ -54,16 +55,21 @@ def _speeds(axes: "Axes", runs: Sequence[Run], clients: int) -> None:
     _mark(axes, cases, "limit_tokens_per_s", "|", LIMIT, "the hardware's limit (roofline)")
     axes.set_yticks(places, [run.name for run in runs])
     axes.set_ylim(len(runs) - 0.5, -0.5)  # the first on top
+    axes.locator_params(axis="x", nbins=5)
     axes.xaxis.set_major_formatter(lambda value, _place: f"{value:,.0f}")
     axes.set_title(_clients(clients), loc="left", fontweight="bold")
-    axes.set_xlabel("output tokens a second, all together")
+    axes.set_xlabel("output tokens a second")
     plain(axes)
 
 
 def _mark(
     axes: "Axes", cases: Sequence[Json], name: str, marker: str, colour: str, label: str
 ) -> None:
-    points = [(case["planned"][name], at) for at, case in enumerate(cases) if case["planned"]]
+    points = [
+        (case["planned"][name], at)
+        for at, case in enumerate(cases)
+        if case["planned"] and not (name == "tokens_per_s" and is_corrected(case))
+    ]
     if points:
         axes.scatter(*zip(*points, strict=True), marker=marker, color=colour, zorder=3, label=label,
                      s=260 if marker == "|" else 36, linewidths=2)  # fmt: skip
@@ -78,7 +84,8 @@ def draw_flags(overlays: Iterable[Tuned]) -> None:
     pairs = [(each, name) for each in overlays for name in workloads(each)]
     with drawn((13, 1.6 + 0.75 * len(pairs))) as figure:
         left, right = figure.subplots(1, 2, sharey=True)
-        _pairs(left, pairs, "goodput", "Requests a second that kept the SLO")
+        figure.suptitle("256 clients at once; good: first token within 2 s")
+        _pairs(left, pairs, "goodput", "Good requests a second")
         _pairs(right, pairs, "output_tokens_per_s", "Output tokens a second")
         handles, labels = left.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
@@ -88,7 +95,8 @@ def draw_flags(overlays: Iterable[Tuned]) -> None:
 def _pairs(axes: "Axes", pairs: Sequence[tuple[Tuned, str]], figure: str, words: str) -> None:
     found = [rows_of(tuned, name).get(figure) for tuned, name in pairs]
     for shift, part, colour, label in (
-        (-0.19, "before", BEFORE, "the guide's flags"), (0.19, "after", MEASURED, "those found"),
+        (-0.19, "before", BEFORE, "the guide's flags"),
+        (0.19, "after", MEASURED, "flags found by sparkwell tune"),
     ):  # fmt: skip
         values = [0.0 if row is None else getattr(row, part) or 0.0 for row in found]
         bars = axes.barh([at + shift for at in range(len(pairs))], values, height=0.36,
@@ -105,9 +113,11 @@ def _pairs(axes: "Axes", pairs: Sequence[tuple[Tuned, str]], figure: str, words:
 
 
 def _times(row: Row | None) -> str:
-    """How many times as much, where an interval says that it is more."""
-    if row is None or row.ratio is None or row.low is None or row.low <= 1:
+    """How many times as much, where an interval says that it is another."""
+    if row is None or row.ratio is None or row.low is None or row.high is None:
         return ""
+    if row.low <= 1 <= row.high:
+        return "  (no difference shown)"
     return f"  ({row.ratio:.3g} times)"
 
 
@@ -117,4 +127,4 @@ def _number(value: float) -> str:
 
 def _words(tuned: Tuned, workload: str) -> str:
     parts = workload.replace(", 256 clients", "")
-    return f"{title(tuned.recipe)}, {tuned.goal}\n{parts}"
+    return f"{title(tuned.recipe)}, {tuned.machine.partition('-')[0].upper()}\n{parts}"

@@ -93,7 +93,8 @@ def worded(flags: str) -> str:
     if flags == "guide-flags":
         return "the guide's flags"
     if flags.endswith("-seqs"):
-        return f"{flags.removesuffix('-seqs')} sequences"
+        sequences = flags.removesuffix("-seqs")
+        return f"{sequences} sequences, graphs up to {sequences}"
     goal = flags.removeprefix("tuned-")
     return f"tuned for {goal}" if goal != flags else flags
 

@@ -91,7 +91,7 @@ def _value(value: Any) -> str:
 
 def gains(overlays: Iterable[Tuned]) -> str:
     """What tuned flags changed, workload by workload."""
-    head = ["model, GPU, goal", "workload", "within the SLO", "good requests/s", "ratio"]
+    head = ["model, GPU, goal", "workload", "good", "good requests/s", "ratio"]
     rows = [_gain(each, name) for each in overlays for name in workloads(each)]
     return table([[*head, "output tokens/s", "ratio"], *rows])
 

@@ -1,4 +1,4 @@
-"""docs/benchmarks/gateway.md and its picture, from the results: `python benchmarks/gateway/page.py`."""
+"""docs/benchmarks/gateway.md and its picture, from the results: `benchmarks/gateway/page.py`."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,10 +1,7 @@
 """Overlays as files: those of the package and the user's own, read and written."""
 
-import os
 import shutil
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +11,7 @@ from sparkwell.catalog.tuned import WITHOUT_GPU, Goal, Tuned
 from sparkwell.core.documents import parse_document
 from sparkwell.core.errors import DocumentError, EnvironmentFault
 from sparkwell.core.units import GIB
+from sparkwell.core.whole_files import draft
 
 SHIPPED_TUNED = Path(__file__).parent / "tuned"
 
@@ -84,9 +82,9 @@ def write_tuned(folder: Path, tuned: Tuned) -> Path:
     target = folder / file_name(tuned)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _draft(target, as_yaml(tuned)) as draft:
+        with draft(target, as_yaml(tuned).encode()) as made:
             _keep(target)
-            draft.replace(target)
+            made.replace(target)
     except OSError as error:
         raise EnvironmentFault(
             f"{target} cannot be written: {error.strerror or error}.",
@@ -115,20 +113,6 @@ def _as_lists(value: object) -> object:
     if isinstance(value, dict):
         return {key: _as_lists(each) for key, each in value.items()}
     return [_as_lists(each) for each in value] if isinstance(value, tuple | list) else value
-
-
-@contextmanager
-def _draft(target: Path, text: str) -> Iterator[Path]:
-    """The text in a file beside the target, on the disk before it takes the name."""
-    descriptor, name = tempfile.mkstemp(".tmp", f".{target.name}.", target.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 def _keep(target: Path) -> None:

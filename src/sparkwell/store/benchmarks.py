@@ -4,8 +4,6 @@ They are not in the daemon's database: the command line writes them, also where 
 """
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import msgspec
 
 from sparkwell.core.errors import EnvironmentFault, UsageError
+from sparkwell.core.whole_files import write_new
 
 Json = dict[str, Any]
 KNOWN_FORMAT = 1
@@ -75,14 +74,7 @@ def save(folder: Path, document: Mapping[str, Any]) -> Path:
     file = _file(folder, str(document["run"]))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, suffix=".part") as part:
-            try:
-                json.dump(document, part)
-                part.flush()
-                os.fsync(part.fileno())
-                os.link(part.name, file)  # fails where there is one; a rename would replace it
-            finally:
-                Path(part.name).unlink()
+        write_new(file, json.dumps(document).encode())
     except OSError as error:
         raise EnvironmentFault(
             f"The run could not be kept in {folder}: {error.strerror}.",

@@ -42,7 +42,7 @@ def test_no_run_takes_the_place_of_another(folder: Path) -> None:
     with pytest.raises(EnvironmentFault, match="could not be kept"):
         save(folder, {**run("20260102-c"), "model": "another"})
     assert load(folder, "20260102-c")["model"] != "another"
-    assert not list(folder.glob("*.part"))
+    assert {each.suffix for each in folder.iterdir()} == {".json"}
 
 
 def test_none_is_no_error(tmp_path: Path) -> None:

@@ -1,14 +1,13 @@
 """Snapshots as files: written whole and for this user alone, read again anywhere."""
 
-import os
 import stat
 import sys
-import tempfile
 from pathlib import Path
 
 from sparkwell.app.diagnosing.foreign import harmless
 from sparkwell.checks.snapshot import Snapshot, from_json, to_json
 from sparkwell.core.errors import ConflictError, EnvironmentFault, UsageError
+from sparkwell.core.whole_files import write_new, write_whole
 
 STDIN = Path("-")
 LARGEST_BYTES = 64_000_000
@@ -23,7 +22,7 @@ def save_snapshot(snapshot: Snapshot, file: Path, *, force: bool) -> int:
     """
     data = to_json(snapshot).encode()
     try:
-        write_whole(file, data, force=force)
+        write_file(file, data, force=force)
     except FileExistsError:
         raise ConflictError(
             f"{file} exists already, and was not written over.",
@@ -70,26 +69,14 @@ def read_some(file: Path) -> bytes:
         return opened.read(LARGEST_BYTES + 1)
 
 
-def write_whole(file: Path, data: bytes, *, force: bool) -> None:
+def write_file(file: Path, data: bytes, *, force: bool) -> None:
     """Write a file for this user alone, whole or not at all; raises OSError.
 
-    A hard link fails where the name is taken, in the same moment in which it is given.
-
-    A link is followed; what is no file (/dev/null) is never replaced by one.
+    FileExistsError where there is one, unless ``force``. A link is followed; what is no file
+    (/dev/null) is never replaced by one.
     """
     file = file.resolve()
     if file.exists() and not file.is_file():
         raise OSError(0, "it is no file")
-    descriptor, name = tempfile.mkstemp(".tmp", f".{file.name}.", file.parent)  # mode 0600
-    draft = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as opened:
-            opened.write(data)
-            opened.flush()
-            os.fsync(opened.fileno())
-        if force:
-            draft.replace(file)
-        else:
-            file.hardlink_to(draft)
-    finally:
-        draft.unlink(missing_ok=True)
+    write = write_whole if force else write_new
+    write(file, data)

@@ -2,18 +2,16 @@
 
 import hashlib
 import os
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sparkwell.app.settings.config import Settings, load_settings
 from sparkwell.core.errors import ConflictError, DocumentError, EnvironmentFault
+from sparkwell.core.whole_files import draft
 
 MISSING = "missing"
 """The revision of a file that is not there."""
-_OWN = 0o600
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +54,11 @@ def write_over(before: Written, text: str, check: Callable[[Settings], None]) ->
     try:
         _must_be_writable(target)
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _draft(target, text) as draft:
-            check(_loaded(draft, target))
+        with draft(target, text.encode(), like_before=True) as made:
+            check(_loaded(made, target))
             if _revision(_bytes(before.file)) != before.revision:
                 raise _has_changed(before.file)
-            draft.replace(target)
+            made.replace(target)
     except OSError as error:
         raise EnvironmentFault(
             f"{before.file} cannot be written: {error.strerror or error}. It is as it was.",
@@ -95,36 +93,10 @@ def _must_be_writable(target: Path) -> None:
         raise PermissionError(0, "it is read-only for the user that Sparkwell runs as")
 
 
-def _loaded(draft: Path, target: Path) -> Settings:
+def _loaded(made: Path, target: Path) -> Settings:
     """Relative folders mean the same for both: they are in one folder."""
     try:
-        return load_settings(draft, required=True)
+        return load_settings(made, required=True)
     except DocumentError as error:
-        said = error.message.replace(str(draft), str(target))
+        said = error.message.replace(str(made), str(target))
         raise DocumentError(said, hint="Nothing was written.") from None
-
-
-@contextmanager
-def _draft(target: Path, text: str) -> Iterator[Path]:
-    """The text in a temporary file beside the target, with the target's mode and owner."""
-    descriptor, name = tempfile.mkstemp(".tmp", f".{target.name}.", target.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            _as_before(file.fileno(), target)
-            file.write(text.encode("utf-8"))
-            file.flush()
-            os.fsync(file.fileno())
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def _as_before(descriptor: int, target: Path) -> None:
-    try:
-        before = target.stat()
-    except FileNotFoundError:
-        os.fchmod(descriptor, _OWN)
-        return
-    with suppress(PermissionError):  # only root may give a file away
-        os.fchown(descriptor, before.st_uid, before.st_gid)
-    os.fchmod(descriptor, before.st_mode & 0o777)

@@ -1,10 +1,7 @@
 """Writing the settings of a host: whole or not at all, for this user alone."""
 
-import os
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ import yaml
 from sparkwell.app.settings.config import load_settings
 from sparkwell.app.settings.merge import BlockDumper
 from sparkwell.core.errors import DocumentError, EnvironmentFault
+from sparkwell.core.whole_files import draft
 
 
 def as_yaml(settings: Mapping[str, Any]) -> str:
@@ -35,10 +33,10 @@ def write_settings(file: Path, text: str) -> Path | None:
         return None
     try:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _draft(target, text) as draft:
-            _must_load(draft, target)
+        with draft(target, text.encode()) as made:
+            _must_load(made, target)
             kept = _keep(target)
-            draft.replace(target)
+            made.replace(target)
     except OSError as error:
         raise EnvironmentFault(
             f"{file} cannot be written: {error.strerror or error}.",
@@ -47,27 +45,13 @@ def write_settings(file: Path, text: str) -> Path | None:
     return kept
 
 
-@contextmanager
-def _draft(target: Path, text: str) -> Iterator[Path]:
-    """The text in a temporary file beside the target, which mkstemp makes for this user alone."""
-    descriptor, name = tempfile.mkstemp(".tmp", f".{target.name}.", target.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def _must_load(draft: Path, target: Path) -> None:
+def _must_load(made: Path, target: Path) -> None:
     """Relative folders mean the same for both: they are in one folder."""
     try:
-        load_settings(draft, required=True)
+        load_settings(made, required=True)
     except DocumentError as error:
         raise DocumentError(
-            error.message.replace(str(draft), str(target)), hint="Nothing was written."
+            error.message.replace(str(made), str(target)), hint="Nothing was written."
         ) from None
 
 

@@ -1,13 +1,12 @@
 """Tunings as files: one each, small enough to be carried to another machine of its kind."""
 
-import os
-import tempfile
 from pathlib import Path
 
 import msgspec
 
 from sparkwell.app.tuning.document import FORMAT, Tuning
 from sparkwell.core.errors import EnvironmentFault, UsageError
+from sparkwell.core.whole_files import write_whole
 
 _HINT = "`sparkwell tune list` names those that were kept."
 MOST_BYTES = 16 * 1024**2
@@ -18,15 +17,7 @@ def save(file: Path, tuning: Tuning) -> None:
     text = msgspec.json.format(msgspec.json.encode(tuning), indent=1)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False, suffix=".part") as part:
-            try:
-                part.write(text)
-                part.flush()
-                os.fsync(part.fileno())
-                Path(part.name).replace(file)
-            except BaseException:
-                Path(part.name).unlink(missing_ok=True)
-                raise
+        write_whole(file, text)
     except OSError as error:
         raise EnvironmentFault(
             f"The tuning could not be written to {file}: {error.strerror}.",

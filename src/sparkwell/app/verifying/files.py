@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from sparkwell.app.diagnosing.files import LARGEST_BYTES, read_some, write_whole
+from sparkwell.app.diagnosing.files import LARGEST_BYTES, read_some, write_file
 from sparkwell.app.verifying.report import FORMAT, KIND
 from sparkwell.app.verifying.shape import Report
 from sparkwell.core.errors import ConflictError, EnvironmentFault, UsageError
@@ -41,7 +41,7 @@ def must_take(file: Path) -> None:
         )
     trial = file.with_name(f".{file.name}.{os.getpid()}.trial")
     try:
-        write_whole(trial, b"\0" * ROOM_BYTES, force=False)
+        write_file(trial, b"\0" * ROOM_BYTES, force=False)
     except OSError as error:
         raise _unwritable(file, error) from None
     finally:
@@ -53,7 +53,7 @@ def write(file: Path, report: Mapping[str, Any]) -> int:
     """Write the report for this user alone; returns its bytes. Raises EnvironmentFault."""
     data = (json.dumps(report, indent=1, ensure_ascii=False) + "\n").encode()
     try:
-        write_whole(file, data, force=False)
+        write_file(file, data, force=False)
     except OSError as error:
         raise _unwritable(file, error) from None
     return len(data)

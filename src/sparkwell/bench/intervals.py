@@ -56,8 +56,11 @@ def interval(values: Sequence[float]) -> Interval:
 
 
 def ratio(before: Sequence[float], after: Sequence[float]) -> Ratio | None:
-    """``after`` over ``before`` by Welch's t on logarithms; None where one is not above zero."""
-    if not before or not after or min(*before, *after) <= 0:
+    """``after`` over ``before`` by Welch's t on logarithms.
+
+    None where one is not above zero, or has no limit, as the time of an answer that never came.
+    """
+    if not before or not after or min(*before, *after) <= 0 or math.inf in (*before, *after):
         return None
     logs = [[math.log(each) for each in values] for values in (before, after)]
     middle = statistics.fmean(logs[1]) - statistics.fmean(logs[0])

@@ -96,7 +96,7 @@ def _expected(case: Json) -> list[str]:
 
 
 def _range(low: float, high: float) -> str:
-    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    return f"{low:,g}" if low == high else f"{low:,g} to {high:,g}"
 
 
 def plain(value: float | None) -> str:

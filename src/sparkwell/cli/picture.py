@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sparkwell.cli.extras import install_command
 from sparkwell.core.errors import EnvironmentFault, UsageError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def have_matplotlib(option: str) -> None:
     except ImportError:
         raise EnvironmentFault(
             f"{option} draws with matplotlib, and it is not installed.",
-            hint="pip install 'sparkwell[plot]'",
+            hint=install_command("plot"),
         ) from None
 
 
@@ -98,9 +99,14 @@ def plain(axes: "Axes") -> None:
 def plain_numbers(axes: "Axes") -> None:
     """Both scales logarithmic: powers of two across, 1, 2 and 5 of each decade up."""
     axes.set_xscale("log", base=2)
-    axes.xaxis.set_major_formatter(lambda value, _place: f"{value:,g}")
+    axes.xaxis.set_major_formatter(_number)
     axes.set_yscale("log")
     plain_decades(axes.yaxis)
+
+
+def _number(value: float, _place: float) -> str:
+    """All digits of a step of a scale, also from a million on."""
+    return f"{value:,.12g}"
 
 
 def plain_decades(axis: "Axis") -> None:
@@ -108,5 +114,5 @@ def plain_decades(axis: "Axis") -> None:
     from matplotlib.ticker import LogLocator, NullFormatter
 
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axis.set_major_formatter(lambda value, _place: f"{value:,g}")
+    axis.set_major_formatter(_number)
     axis.set_minor_formatter(NullFormatter())

@@ -1,12 +1,15 @@
 """What `sparkwell tune` says: the trials, what was found, whether the gain holds."""
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from sparkwell.bench.tables import UNKNOWN
+from sparkwell.cli.finding_text import plain
 from sparkwell.cli.table import table
+from sparkwell.cli.tune_check import check_table
 from sparkwell.core.units import duration
 from sparkwell.tune.knobs import changed
 
@@ -14,17 +17,13 @@ if TYPE_CHECKING:
     from sparkwell.app.tuning.document import Tuning
     from sparkwell.tune.trial import Trial
 
-_FIGURES = {
-    "output_tokens_per_s": "output tokens/s", "goodput": "good requests/s",
-    "e2e_p95_s": "whole answer p95, s",
-}  # fmt: skip
-_COLOURS = {"better": "green", "worse": "red"}
-LONGEST_WHY = 90
+LONGEST_WHY, LOG_LINES = 90, 10
 
 
 def text(tuning: "Tuning") -> str:
     """A tuning for a person."""
-    return "\n\n".join([_head(tuning), *_trials(tuning), *_gains(tuning), *_outcome(tuning)])
+    parts = (_trials(tuning), _first_log(tuning), _gains(tuning), _outcome(tuning))
+    return "\n\n".join([_head(tuning), *chain.from_iterable(parts)])
 
 
 def _head(tuning: "Tuning") -> str:
@@ -42,11 +41,11 @@ def _slo(slo: Mapping[str, Any] | None) -> str:
 
 
 def _trials(tuning: "Tuning") -> Iterator[str]:
-    started = [each for each in tuning.trials if each.started]
-    if started:
+    tried = [each for each in tuning.trials if each.started or each.number == 0]
+    if tried:
         head = ("TRIAL", "WHAT DIFFERS FROM BEFORE", "START", "CAME")
-        yield table(head, [_trial(each, tuning.before) for each in started])
-    ruled_out = len(tuning.trials) - len(started)
+        yield table(head, [_trial(each, tuning.before) for each in tried])
+    ruled_out = len(tuning.trials) - len(tried)
     if ruled_out:
         yield f"{ruled_out} more were ruled out by the plan, without a start."
 
@@ -66,39 +65,33 @@ def differing(trial: "Trial", before: "Trial | None") -> str:
 
 
 def _came(trial: "Trial") -> str:
-    if trial.end == "failed":
+    if trial.end in ("failed", "refused"):
         why = (trial.why or "").split("\n", 1)[0]
-        return click.style(f"failed: {why[:LONGEST_WHY]}", fg="red")
+        return click.style(f"{trial.end}: {why[:LONGEST_WHY]}", fg="red")
     if trial.end == "pruned":
         return f"{trial.said}, given up after the first repeat"
     kept = "" if trial.kept else click.style(f", SLO kept by {trial.near or 0:.0%}", fg="yellow")
     return trial.said + kept
 
 
+def _first_log(tuning: "Tuning") -> Iterator[str]:
+    """Of flags from before that do not serve: nothing else is known then."""
+    if tuning.before is None and tuning.trials and (log := tuning.trials[0].lines):
+        yield "\n".join(["The end of its log:", *(f"  {plain(each)}" for each in log[-LOG_LINES:])])
+
+
 def _gains(tuning: "Tuning") -> Iterator[str]:
     outcome = tuning.outcome
     if outcome is not None and outcome.gains:
-        head = ("WORKLOAD", "FIGURE", "BEFORE", "FOUND", "RATIO", "95 %", "VERDICT")
-        yield "The check:\n" + table(head, [_gain(each) for each in outcome.gains])
-
-
-def _gain(gain: Mapping[str, Any]) -> list[str]:
-    told, verdict = gain["ratio"], gain["verdict"]
-    known = told is not None and told["low"] is not None
-    ends = f"{told['low']:.3f} to {told['high']:.3f}" if known else UNKNOWN
-    return [
-        gain["workload"] + (" (tuned on)" if gain["tuned_on"] else ""),
-        _FIGURES.get(gain["figure"], gain["figure"]),
-        f"{gain['before']:,.4g}", f"{gain['after']:,.4g}",
-        UNKNOWN if told is None else f"{told['value']:.3f}", ends,
-        click.style(verdict, fg=_COLOURS.get(verdict)),
-    ]  # fmt: skip
+        yield "The check:\n" + check_table(outcome.gains)
 
 
 def _outcome(tuning: "Tuning") -> Iterator[str]:
     outcome = tuning.outcome
     if outcome is None:
-        yield "Not finished: the same command with --resume goes on."
+        waits = tuning.before is None and tuning.trials
+        first = "the flags from before have to serve first; then " if waits else ""
+        yield f"Not finished: {first}the same command with --resume goes on."
         return
     yield click.style(outcome.said, bold=True)
     yield from (click.style("! ", fg="yellow") + each for each in outcome.notes)

@@ -111,7 +111,7 @@ def _range(guide: Json, unit: str) -> str:
 
 def _claimed(guide: Json) -> str:
     low, high = guide["low"], guide["high"]
-    said = f"{low:,g}" if low == high else f"{low:,g} to {high:,g}"
+    said = f"{low:,.12g}" if low == high else f"{low:,.12g} to {high:,.12g}"
     return plain(f"{said} {guide['unit']}")
 
 

@@ -1,4 +1,4 @@
-"""Bytes and seconds, as people read them.
+"""Bytes, seconds and other figures, as people read them.
 
 Memory counts in GiB (2^30), as vLLM logs it; files and downloads in GB (10^9), as the Hub shows
 them.
@@ -16,6 +16,12 @@ def file_size(count: float) -> str:
         if count >= size:
             return f"{count / size:.1f} {unit}"
     return f"{int(count)} B"
+
+
+def figure(value: float) -> str:
+    """Format with three digits, and all before the point: ``"12,360"``, ``"48.0"``, ``"0.125"``."""
+    exponent = int(f"{value:.2e}".rpartition("e")[2])  # of the rounded: 9.996 has two digits before
+    return f"{value:,.{max(0, 2 - exponent)}f}"
 
 
 def duration(seconds: float) -> str:

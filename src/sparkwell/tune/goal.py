@@ -6,6 +6,7 @@ from statistics import fmean
 
 from sparkwell.bench.figures import Figures, Slo
 from sparkwell.catalog.tuned import Goal as GoalName
+from sparkwell.core.units import figure
 
 KEPT_SHARE = 0.95
 """Of the requests: where so many keep the SLO, it counts as kept."""
@@ -58,7 +59,7 @@ def score(goal: Goal, cases: Sequence[Sequence[Figures]]) -> Score:
         return Score(rate, kept, f"{rate:,.1f} tok/s", near)
     if goal.name == "goodput":
         good = fmean(each.goodput or 0.0 for each in repeats)
-        return Score(good, good > 0, f"{good:,.3g} good requests/s", near)
+        return Score(good, good > 0, f"{figure(good)} good requests/s", near)
     return _latency(repeats, kept, near)
 
 
@@ -67,7 +68,7 @@ def _latency(repeats: Sequence[Figures], kept: bool, near: float | None) -> Scor
     if not times:
         return Score(0.0, False, "no answer", near)
     whole = fmean(times)
-    return Score(1 / whole, kept, f"{whole:,.3g} s for an answer (p95)", near)
+    return Score(1 / whole, kept, f"{figure(whole)} s for an answer (p95)", near)
 
 
 def _concurrency(goal: Goal, cases: Sequence[Sequence[Figures]]) -> Score:

@@ -29,6 +29,13 @@ def test_only_what_is_expected_of_is_beside_it() -> None:
     assert rows[0][head.index("THE GUIDE (SPARK)")] == "9 to 10"
 
 
+def test_what_a_guide_claims_has_its_thousands_apart() -> None:
+    made = run()
+    made["cases"][0]["guide"] = {**made["cases"][0]["guide"], "low": 1200.0, "high": 12500.0}
+    head, first = beside_table(made)
+    assert first[head.index("THE GUIDE (SPARK)")] == "1,200 to 12,500"
+
+
 def test_a_case_of_which_nothing_came_has_no_figures() -> None:
     found = run()
     found["cases"][0]["measured"] = {}

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sparkwell.catalog import load_catalog
 from sparkwell.catalog.described import describe_recipe
 from sparkwell.catalog.recipe import FlagValue
-from sparkwell.cli.picture import check_picture
+from sparkwell.cli.extras import install_command
+from sparkwell.cli.picture import check_picture, drawn, plain_numbers
 from sparkwell.cli.plot import draw, memory_split, title
 from sparkwell.core.errors import EnvironmentFault, UsageError
 from sparkwell.engines.vllm import rules_for
@@ -112,10 +113,20 @@ def test_no_folder_no_file_no_right(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         check_picture(tmp_path / "a.png")
 
 
+@pytest.mark.parametrize(("step", "said"), [(0.05, "0.05"), (20.0, "20"), (2e6, "2,000,000")])
+def test_a_step_of_a_scale_has_all_its_digits(step: float, said: str) -> None:
+    with drawn((2, 2)) as figure:
+        axes = figure.subplots()
+        plain_numbers(axes)
+        assert axes.xaxis.get_major_formatter()(step, 0) == said
+        assert axes.yaxis.get_major_formatter()(step, 0) == said
+
+
 def test_without_matplotlib(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check_picture(tmp_path / "a.png")
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(EnvironmentFault, match="not installed") as caught:
         check_picture(tmp_path / "a.png")
-    assert caught.value.hint == "pip install 'sparkwell[plot]'"
+    assert caught.value.hint == install_command("plot")
+    assert "pip install 'sparkwell[plot]'" in install_command("plot")

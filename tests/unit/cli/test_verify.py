@@ -84,6 +84,17 @@ def test_the_table_has_a_claim_that_was_judged() -> None:
     assert "1 to 2 s" not in words
 
 
+def test_a_claim_of_many_digits_has_them_all() -> None:
+    told = whole()
+    told["figures"][0]["guides"] = [
+        {
+            "claim": "a", "says": "b", "unit": "parameters", "low": 8e9, "high": 32.8e9,
+            "measured": 8.2e9, "verdict": "holds", "why": None,
+        }
+    ]  # fmt: skip
+    assert "8,000,000,000 to 32,800,000,000 parameters" in said(told)
+
+
 def test_findings_are_told_by_their_titles() -> None:
     found = gathered(plan(), None)
     finding = {"severity": "error", "title": "The disk\x1b[31m is full", "id": "disk"}

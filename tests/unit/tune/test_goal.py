@@ -42,7 +42,7 @@ def test_latency_is_better_the_sooner_an_answer_is_whole() -> None:
     goal = Goal("latency", None, (2,))
     soon, late = (score(goal, [[measured(each)]]) for each in (0.1, 0.5))
     assert soon.value > late.value
-    assert "1.1 s for an answer" in soon.said
+    assert "1.10 s for an answer" in soon.said
 
 
 def test_latency_of_no_answer_is_worth_nothing() -> None:

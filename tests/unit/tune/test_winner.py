@@ -87,6 +87,16 @@ def test_a_shorter_time_is_better() -> None:
     assert (found.figure, found.verdict) == ("e2e_p95_s", "better")
 
 
+def test_answers_that_never_came_took_longer_than_any() -> None:
+    goal = Goal("latency", None, (2,))
+    none, some = [measured(count=0)] * 3, [measured(0.2)] * 3
+    for before, after, verdict in (
+        (none, some, "better"), (some, none, "worse"), (none, none, "no difference shown"),
+    ):  # fmt: skip
+        found, _ = gains(goal, "w", before, after, tuned_on=True)
+        assert (found.ratio, found.verdict) == (None, verdict)
+
+
 def gain(verdict: str, *, tuned_on: bool, figure: str = "goodput") -> Gain:
     return Gain("w", tuned_on, figure, 1.0, 2.0, None, verdict)  # type: ignore[arg-type]
 

@@ -101,6 +101,7 @@ def _doubts(gains: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _finite(value: float) -> float | None:
+def _finite(value: float | None) -> float | None:
     """To five digits: more would claim what no measurement has."""
-    return float(f"{value:.5g}") if math.isfinite(value) else None
+    known = value is not None and math.isfinite(value)  # a file has None for what has no limit
+    return float(f"{value:.5g}") if known else None

@@ -1,10 +1,11 @@
 """What a tuning ends with."""
 
+import msgspec
 import pytest
 from tests.unit.app.tuning.simulated import Run, SimulatedRig
 
 from sparkwell.app.tuning.budget import check_repeats, check_s, trial_s
-from sparkwell.app.tuning.document import Outcome
+from sparkwell.app.tuning.document import Outcome, Tuning
 from sparkwell.app.tuning.overlay import overlay
 from sparkwell.bench.workload import Workload
 from sparkwell.core.errors import UsageError
@@ -21,6 +22,16 @@ def test_it_has_the_flags_those_from_before_and_what_was_measured() -> None:
     assert found.evidence.trials == 13
     assert [each.tuned_on for each in found.evidence.rows] == [True, False, False]
     assert all(each.ratio and each.ratio > 1 for each in found.evidence.rows)
+
+
+def test_what_nobody_answered_has_no_figure_also_out_of_its_file() -> None:
+    tuning = Run(SimulatedRig(), most_trials=4).go()
+    assert tuning.outcome is not None
+    tuning.outcome.gains[0]["before"], tuning.outcome.gains[0]["ratio"] = float("inf"), None
+    kept = msgspec.json.decode(msgspec.json.encode(tuning), type=Tuning)
+    for each in (tuning, kept):
+        row = overlay(each).evidence.rows[0]
+        assert (row.before, row.ratio) == (None, None)
 
 
 def test_weights_that_are_dummies_are_not_served() -> None:

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -91,14 +91,19 @@ def test_an_slo_that_nothing_meets(home: Home) -> None:
     assert "nothing to apply" in refused.stderr
 
 
-def crash_with(home: Home, word: str) -> None:
-    """From now on engines with that on their command line die at the start, as of memory."""
+def crash_with(home: Home, word: str) -> Callable[[], object]:
+    """From now on engines with that on their command line die at the start, as of memory.
+
+    Until what is returned is called.
+    """
     python = home.paths.engines / "vllm-cpu" / "bin" / "python"
-    head, *rest = python.read_text().splitlines()
+    before = python.read_text()
+    head, *rest = before.splitlines()
     crash = f'case "$*" in *"{word}"*) echo "MemoryError: no memory left" >&2; exit 1;; esac'
     python.unlink()
     python.write_text("\n".join([head, crash, *rest]) + "\n")
     python.chmod(0o755)
+    return lambda: python.write_text(before)
 
 
 def test_a_trial_that_crashes_is_kept_and_its_value_not_tried_again(home: Home) -> None:
@@ -172,6 +177,16 @@ def test_what_is_finished_is_shown_again(home: Home, tmp_path: Path) -> None:
     assert file.read_bytes() == before
 
 
+def test_more_trials_go_on_and_the_file_says_with_what(home: Home, tmp_path: Path) -> None:
+    words = ("--goal", "throughput", *SHORT, "--repeats", "1", "--state", str(tmp_path / "t.json"))
+    first = tuned(home, *words, "--trials", "1")
+    more = tuned(home, *words, "--trials", "2")
+    assert "--trials 1" in first["command"]
+    assert "--trials 2" in more["command"], "the evidence of what came of it"
+    assert more["trials"][: len(first["trials"])] == first["trials"]
+    assert len(started(more)) == len(started(first)) + 1
+
+
 def test_resume_takes_the_newest_that_was_not_finished(home: Home) -> None:
     none = home.run("tune", MODEL, "--goal", "throughput", "--resume")
     assert none.returncode != 0
@@ -206,11 +221,20 @@ def test_another_model_would_be_measured_too(home: Home) -> None:
 
 
 def test_flags_from_before_that_do_not_serve(home: Home) -> None:
-    crash_with(home, "--max-num-seqs 2")
+    mend = crash_with(home, "--max-num-seqs 2")
     done = home.run("tune", MODEL, "--goal", "throughput", *QUICK)
     assert done.returncode != 0
     assert "does not serve with its flags from before" in done.stderr
     assert "sparkwell doctor" in done.stderr
+    said = home.ok("tune", "show")
+    assert "failed: demo-qwen3 did not start" in said
+    assert "MemoryError: no memory left" in said
+    assert home.run("status").returncode != 0, "nothing ran before, nothing runs now"
+    mend()
+    tuning = tuned(home, "--goal", "throughput", *QUICK, "--resume")
+    assert {each["end"] for each in started(tuning)} == {"measured"}
+    assert tuning["trials"][0]["flags"]["max_num_seqs"] == 2
+    assert len(list(home.paths.tunings.glob("*.json"))) == 1
 
 
 def test_a_place_that_takes_no_file_is_told_at_once(home: Home, tmp_path: Path) -> None:

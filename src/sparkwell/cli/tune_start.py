@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from sparkwell.cli.client import AdminClient, is_running
 from sparkwell.cli.context import Context
+from sparkwell.cli.extras import install_command
 from sparkwell.core.errors import ConflictError, EnvironmentFault, UsageError
 
 ASKED = (
@@ -25,7 +26,7 @@ def have_optuna() -> None:
     if find_spec("optuna") is None:
         raise EnvironmentFault(
             "`sparkwell tune` searches with Optuna, which is not installed.",
-            hint="pip install 'sparkwell[tune]'",
+            hint=install_command("tune"),
         )
 
 
@@ -64,8 +65,9 @@ def _gone_on_with(tuning: "Tuning", new: "Tuning", file: Path) -> "Tuning":
             hint=f"Repeat its command, {tuning.command!r}, or begin anew without that file.",
         )
     more = (new.budget_s, new.most_trials) != (tuning.budget_s, tuning.most_trials)
-    if tuning.outcome is not None and more:
+    if more:
         tuning.outcome = None  # what came of less: the search goes on
+        tuning.command = new.command
     tuning.budget_s, tuning.most_trials = new.budget_s, new.most_trials
     return tuning
 

@@ -98,5 +98,6 @@ class Tuning(msgspec.Struct, kw_only=True):
 
     @property
     def before(self) -> Trial | None:
-        """The trial with the flags from before."""
-        return next((each for each in self.trials if each.number == 0), None)
+        """The trial with the flags from before; None where they have not served yet."""
+        first = (each for each in self.trials if each.number == 0 and each.end == "measured")
+        return next(first, None)

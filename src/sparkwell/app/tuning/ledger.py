@@ -62,6 +62,11 @@ class Ledger:
         """Tell what comes now."""
         self.tell(Step(said, trial, self.spent_s, best(self.tuning.trials)))
 
+    def begin(self, trial: Trial) -> None:
+        """Write down the first, be it that it failed, in the place of one that had failed."""
+        self.tuning.trials[:] = [trial]
+        self.write()
+
     def add(self, trial: Trial) -> None:
         """Write a trial down."""
         self.tuning.trials.append(trial)

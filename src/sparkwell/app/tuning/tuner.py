@@ -42,13 +42,15 @@ class Tuner:
         given = Attempt(0, {}, dict(self._tuning.given), self._tuning.profile)
         trial = await self._trying.attempt(given)
         if trial.flags is None or trial.value is None:
+            self._ledger.begin(trial)
             raise TrialError(
                 f"{self._tuning.model} does not serve with its flags from before: {trial.why}",
-                hint="Mend that first: `sparkwell up` and `sparkwell doctor` say more.",
+                hint="`sparkwell tune show` has the end of its log; `sparkwell up` and `sparkwell "
+                "doctor` say more. Mend that, then the same command with --resume goes on.",
             )
         self._describe(trial.flags)
         trial.values = nearest(self._tuning.space, trial.flags)
-        self._ledger.add(trial)
+        self._ledger.begin(trial)
         return trial
 
     def _describe(self, flags: Mapping[str, FlagValue]) -> None:

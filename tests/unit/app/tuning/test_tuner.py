@@ -1,8 +1,10 @@
 """A tuning from start to end, over an engine that is a formula."""
 
+from typing import Any
+
 import msgspec
 import pytest
-from tests.unit.app.tuning.simulated import Flags, Run, SimulatedRig
+from tests.unit.app.tuning.simulated import BEFORE, Flags, Run, SimulatedRig
 
 from sparkwell.app.tuning.document import Tuning
 from sparkwell.app.tuning.rig import TrialError
@@ -148,6 +150,49 @@ def test_flags_from_before_that_do_not_serve_end_it() -> None:
     run = Run(SimulatedRig(crash=lambda _: "no such file"))
     with pytest.raises(TrialError, match="does not serve with its flags from before: no such file"):
         run.go()
+    [kept] = run.tuning.trials
+    assert (kept.number, kept.end, kept.why) == (0, "failed", "no such file")
+    assert kept.lines[0] == "INFO ready"
+    assert run.saved == [1], "written down"
+    assert run.tuning.before is None
+    assert run.tuning.outcome is None
+
+
+def no_start(rig: SimulatedRig, **changes: Any) -> Tuning:
+    """A tuning whose first start failed, as it is read from its file."""
+    run = Run(rig, **changes)
+    with pytest.raises(TrialError, match="does not serve with its flags from before"):
+        run.go()
+    return msgspec.json.decode(msgspec.json.encode(run.tuning), type=Tuning)
+
+
+@pytest.mark.parametrize(
+    ("rig", "end"),
+    [
+        (SimulatedRig(crash=lambda _: "no memory"), "failed"),
+        (SimulatedRig(refuse=lambda _: "it does not fit"), "refused"),
+        (SimulatedRig(dies=lambda _: True), "failed"),
+    ],
+)
+def test_a_first_start_that_failed_is_tried_anew(rig: SimulatedRig, end: str) -> None:
+    kept = no_start(rig, profile="guide", given={"enforce_eager": True})
+    assert [each.end for each in kept.trials] == [end]
+    run = Run(SimulatedRig(), kept)
+    tuning = run.go()
+    assert run.rig.starts[0]["profile"] == "guide"
+    assert run.steps[0].said == "the flags from before"
+    assert tuning.before is not None
+    assert (tuning.before.end, tuning.before.flags) == ("measured", {**BEFORE, **tuning.given})
+    assert [each.number for each in tuning.trials] == list(range(len(tuning.trials)))
+    assert outcome(tuning) == "The gain holds."
+
+
+def test_one_that_fails_again_is_written_down_again() -> None:
+    kept = no_start(SimulatedRig(crash=lambda _: "no memory"))
+    again = Run(SimulatedRig(crash=lambda _: "no such file"), kept)
+    with pytest.raises(TrialError, match="no such file"):
+        again.go()
+    assert [(each.number, each.why) for each in again.tuning.trials] == [(0, "no such file")]
 
 
 def test_an_slo_that_nothing_meets_says_what_came_nearest() -> None:

@@ -18,6 +18,7 @@ from sparkwell.app.editing.flags import EDITABLE
 from sparkwell.app.settings.config import Settings
 from sparkwell.catalog import Recipe
 from sparkwell.catalog.tuned import GOALS, Tuned, profile_of
+from sparkwell.catalog.tuned_files import load_tuned
 from sparkwell.cli.main import cli
 from sparkwell.engines.vllm.flags import FLAGS, OWNED
 
@@ -223,6 +224,10 @@ and the old one stays beside it with the ending `.old`. They are read when they 
 daemon that runs knows a new one at once. A file that is not right is left out with a message that
 names the file, the line and the field; `sparkwell models` prints it.
 
+These come with Sparkwell; [benchmarks.md](benchmarks.md) has what they gained:
+
+{shipped}
+
 ## The way back
 Start with the profile in `before_profile`, most often `balanced`:
 
@@ -246,8 +251,20 @@ def tuned_page() -> str:
     return TUNED.format(
         note=NOTE,
         profiles=table(("profile", "what it was measured to be best at"), profiles),
+        shipped=table(
+            ("model", "profile", "machine", "engine", "measured"), map(_shipped, SHIPPED)
+        ),
         rows=fields_table(Tuned, tuned_fields.MEANINGS),
     )
+
+
+SHIPPED = load_tuned().overlays
+
+
+def _shipped(tuned: Tuned) -> tuple[str, ...]:
+    machine = tuned.title if tuned.gpus == 1 else f"{tuned.gpus} x {tuned.title}"
+    engine = f"{tuned.engine} {tuned.version}"
+    return (f"`{tuned.recipe}`", tuned.profile, machine, engine, str(tuned.evidence.date))
 
 
 AIMS = {

@@ -44,6 +44,13 @@ class Slo(Part):
     e2e_s: Limit | None = None
 
 
+FIGURES = {
+    "output_tokens_per_s": "output tokens/s", "goodput": "good requests/s",
+    "e2e_p95_s": "whole answer p95, s", "good_share": "within the SLO",
+}  # fmt: skip
+"""What is measured, as people say it; figures are named so in files."""
+
+
 class Row(Part):
     """One figure of one workload, with the flags before and with those that were found.
 

@@ -6,7 +6,7 @@ from itertools import groupby
 import click
 
 from sparkwell.catalog.recipe import FlagValue
-from sparkwell.catalog.tuned import Evidence, Row, Slo, Tuned
+from sparkwell.catalog.tuned import FIGURES, Evidence, Row, Slo, Tuned
 from sparkwell.cli.finding_text import plain
 from sparkwell.cli.plan_text import item
 from sparkwell.planner.plan import Question
@@ -45,12 +45,16 @@ def _limits(slo: Slo | None) -> Iterator[str]:
 
 def _rows(evidence: Evidence) -> Iterator[str]:
     """Each workload with its figures below it: narrow enough for any terminal."""
-    widest = max(len(row.figure) for row in evidence.rows)
+    widest = max(len(_named(row)) for row in evidence.rows)
     for (workload, tuned_on), rows in groupby(
         evidence.rows, lambda row: (row.workload, row.tuned_on)
     ):
         yield f"  {plain(workload)}{' (the flags were chosen by it)' if tuned_on else ''}"
-        yield from (f"    {row.figure:<{widest}}  {_figures(row)}" for row in rows)
+        yield from (f"    {_named(row):<{widest}}  {_figures(row)}" for row in rows)
+
+
+def _named(row: Row) -> str:
+    return FIGURES.get(row.figure, row.figure)
 
 
 def _figures(row: Row) -> str:

@@ -8,15 +8,12 @@ from typing import Any
 import click
 
 from sparkwell.bench.tables import UNKNOWN
+from sparkwell.catalog.tuned import FIGURES
 from sparkwell.cli.table import table
 from sparkwell.core.units import figure
 
 Json = Mapping[str, Any]
 _SHARE = "good_share"
-_FIGURES = {
-    "output_tokens_per_s": "output tokens/s", "goodput": "good requests/s",
-    "e2e_p95_s": "whole answer p95, s", _SHARE: "within the SLO",
-}  # fmt: skip
 _COLOURS = {"better": "green", "worse": "red"}
 _HEAD = ("FIGURE", "BEFORE", "FOUND", "RATIO", "95 %", "VERDICT")
 
@@ -42,7 +39,7 @@ def _row(gain: Json) -> list[str]:
     name, verdict = str(gain["figure"]), str(gain["verdict"])
     told = gain["ratio"] or {}
     return [
-        _FIGURES.get(name, name), _figure(name, gain["before"]), _figure(name, gain["after"]),
+        FIGURES.get(name, name), _figure(name, gain["before"]), _figure(name, gain["after"]),
         _known(told.get("value")), _between(told.get("low"), told.get("high")),
         click.style(verdict, fg=_COLOURS.get(verdict)),
     ]  # fmt: skip

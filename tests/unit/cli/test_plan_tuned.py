@@ -53,9 +53,9 @@ def test_the_evidence_stands_under_the_flags(folder: Path) -> None:
     assert "profile tuned-throughput: fits" in page
     assert evidence(page) == (
         "  512 in, 256 out, 256 clients (the flags were chosen by it)\n"
-        "    output_tokens_per_s  1,210 before, 1,525 now: x 1.26 (1.21 to 1.31)\n"
+        "    output tokens/s  1,210 before, 1,525 now: x 1.26 (1.21 to 1.31)\n"
         "  4,096 in, 64 out, 32 clients\n"
-        "    ttft_p95_s           2.5 before, 2.25 now: x 0.90\n"
+        "    ttft_p95_s       2.5 before, 2.25 now: x 0.90\n"
         "  - Measured on 2026-11-22 in 24 trials by `sparkwell tune qwen3-8b-fp8 --goal\n"
         "    throughput`.\n"
         "  - Measured with the machine to itself.\n"

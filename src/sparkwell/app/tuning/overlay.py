@@ -7,7 +7,7 @@ from typing import Any
 
 from sparkwell.app.tuning.document import Outcome, Tuning
 from sparkwell.bench.figures import Slo
-from sparkwell.catalog.tuned import Evidence, Row, Tuned
+from sparkwell.catalog.tuned import FIGURES, Evidence, Row, Tuned
 from sparkwell.catalog.tuned import Slo as KeptSlo
 from sparkwell.core.errors import UsageError
 from sparkwell.planner.profiles import DEFAULT
@@ -15,14 +15,8 @@ from sparkwell.tune.trial import Trial
 
 NOTES = ("Prompts were random tokens of an exact length, answers ended at their length.",)
 DUMMY = ("load_format", "dummy")
-FIGURES = {
-    "goodput": "requests a second that kept the SLO",
-    "good_share": "share of the requests that kept the SLO",
-    "output_tokens_per_s": "output tokens a second",
-    "e2e_p95_s": "time to the end of an answer, p95",
-}
 HOSTS_OWN = frozenset({"download_dir", "trust_remote_code"})
-DUMMIES = "The weights were dummies: memory and speed are those of the real ones."
+DUMMIES = "The weights were dummies: memory and speed should be those of the real ones."
 
 
 def overlay(tuning: Tuning) -> Tuned:
@@ -95,10 +89,17 @@ def _told(ratio: Mapping[str, Any] | None, part: str) -> float | None:
 def _doubts(gains: Sequence[Mapping[str, Any]]) -> list[str]:
     """Where the flags found are worse, or not shown to be better."""
     return [
-        f"{each['workload']}: {FIGURES.get(each['figure'], each['figure'])}: {each['verdict']}"
-        for each in gains
-        if each["verdict"] != "better"
+        f"{workload}: {verdict}: {', '.join(FIGURES.get(each, each) for each in figures)}"
+        for (workload, verdict), figures in _grouped(gains).items()
+        if verdict != "better"
     ]
+
+
+def _grouped(gains: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for each in gains:
+        found.setdefault((each["workload"], each["verdict"]), []).append(each["figure"])
+    return found
 
 
 def _finite(value: float | None) -> float | None:

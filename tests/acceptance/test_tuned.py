@@ -69,7 +69,7 @@ def test_up_starts_with_its_flags_and_restart_keeps_them(home: Home) -> None:
 def test_the_settings_can_name_it_and_the_plan_shows_why(home: Home) -> None:
     home.configure({"models": {MODEL: {"profile": PROFILE, "flags": {"max_num_seqs": 5}}}})
     tuned(home)
-    assert "output_tokens_per_s  100 before, 125 now: x 1.25" in home.ok("plan", MODEL)
+    assert "output tokens/s  100 before, 125 now: x 1.25" in home.ok("plan", MODEL)
     home.ok("up", MODEL)
     (shown,) = home.json("ps")["instances"]
     assert shown["flags"] == {**FLAGS, "max_num_seqs": 5}

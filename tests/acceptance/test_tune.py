@@ -64,12 +64,19 @@ def test_more_sequences_are_found_checked_and_used(home: Home) -> None:
     assert instance["flags"]["max_num_seqs"] > 2
 
 
-def test_what_ran_before_runs_again(home: Home) -> None:
-    home.ok("up", MODEL, "--set", "max_num_batched_tokens=4096")
+def test_what_ran_before_runs_again_as_it_had_been_started(home: Home) -> None:
+    words = ("--set", "max_num_batched_tokens=4096", "--profile", "balanced", "--driver", "process")
+    home.ok("up", MODEL, *words, "--force")
     [before] = home.json("ps")["instances"]
+    assert before["given"] == {
+        "flags": ["max_num_batched_tokens=4096"], "profile": "balanced", "driver": "process",
+        "image": None, "force": True,
+    }  # fmt: skip
     tuned(home, "--goal", "latency", *QUICK)
     [after] = home.json("ps")["instances"]
-    assert (after["flags"], after["state"]) == (before["flags"], "ready")
+    assert after["id"] != before["id"]
+    for name in ("flags", "given", "state"):
+        assert after[name] == before[name], name
 
 
 def test_a_flag_that_is_given_stays(home: Home) -> None:

@@ -17,8 +17,9 @@ from sparkwell.app.tuning.ledger import Ledger, Step
 from sparkwell.app.tuning.tuner import Tuner
 from sparkwell.catalog.tuned_files import write_tuned
 from sparkwell.cli.bench import many_files, until_stopped
-from sparkwell.cli.client import AdminClient, Json, daemon_gone, is_running, run
+from sparkwell.cli.client import run
 from sparkwell.cli.progress import step_display
+from sparkwell.cli.tune_before import Earlier, as_it_was, earlier
 from sparkwell.cli.tune_rig import DaemonRig
 from sparkwell.core.errors import ConflictError, SparkwellError
 
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from sparkwell.app.tuning.document import Place, Tuning
     from sparkwell.cli.context import Context
     from sparkwell.cli.progress import Show
-
-
-GONE = ("failed", "stopped", "stopping")
 
 
 class Course:
@@ -46,7 +44,7 @@ class Course:
         keeping.save(self._file, self._tuning)  # a disk that is full is told before minutes pass
         many_files()
         with alone_here(self._context.paths.tunings):
-            before = run(_before(self._context, self._tuning.model))
+            before = run(earlier(self._context, self._tuning.model))
             try:
                 self._go()
             finally:
@@ -66,15 +64,15 @@ class Course:
             self._ledger.tell = lambda step: _show(show, step, self._tuning.budget_s)
         await Tuner(self._ledger, self._rig, self._plans, self._place).run()
 
-    def _leave(self, before: Json) -> None:
+    def _leave(self, before: Earlier) -> None:
         """What fails here is told, and hides neither the result nor what ended the tuning."""
         try:
-            run(self._as_it_was(before))
+            run(as_it_was(self._context, self._tuning.model, before))
         except SparkwellError as error:
             model = self._tuning.model
             click.echo(
                 click.style("! ", fg="yellow")
-                + f"{model} ran before, and could not be started again with its flags: "
+                + f"{model} ran before, and could not be started again: "
                 f"{error.message}\n`sparkwell up {model}` starts it, `sparkwell doctor` may know "
                 "why it did not.",
                 err=True,
@@ -100,18 +98,6 @@ class Course:
         outcome.outweighed = {k: v for k, v in own.items() if tuned.flags.get(k) != v}
         keeping.save(self._file, self._tuning)
 
-    async def _as_it_was(self, before: Json) -> None:
-        """What ran of the model runs again, with its flags; what did not run is gone."""
-        if before["flags"] is not None:
-            await self._rig.start(before["flags"], None)
-            return
-        await self._rig.stop()
-        if not before["daemon"]:
-            async with AdminClient(self._context.paths) as client:
-                with suppress(SparkwellError):
-                    await client.post("shutdown", {"stop_engines": True})
-                    await daemon_gone(self._context.paths)
-
 
 @contextmanager
 def alone_here(folder: Path) -> Iterator[None]:
@@ -133,16 +119,6 @@ def _lock(descriptor: int) -> None:
             "A tuning runs here already; two would stop each other's engines.",
             hint="`sparkwell tune list` names it. Wait for its end, or end it with Ctrl-C there.",
         ) from None
-
-
-async def _before(context: "Context", model: str) -> Json:
-    """Whether a daemon runs, and the flags that the model runs with; None where it does not."""
-    async with AdminClient(context.paths) as client:
-        if not await is_running(client):
-            return {"daemon": False, "flags": None}
-        instances = (await client.get("status"))["instances"]
-    there = [each for each in instances if each["model"] == model and each["state"] not in GONE]
-    return {"daemon": True, "flags": there[0]["flags"] if there else None}
 
 
 def _show(show: "Show", step: Step, budget_s: float) -> None:

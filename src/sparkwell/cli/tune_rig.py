@@ -12,6 +12,7 @@ from sparkwell.bench.measuring import measure as ask
 from sparkwell.bench.results import Measured
 from sparkwell.cli.client import AdminClient, Json
 from sparkwell.cli.finding_told import StartFailedError
+from sparkwell.cli.tune_before import stop
 from sparkwell.cli.up import Wanted, bring_up
 from sparkwell.core.errors import (
     ConflictError,
@@ -51,7 +52,7 @@ class DaemonRig:
 
     async def start(self, flags: "Mapping[str, FlagValue]", profile: str | None) -> Started:
         """In the place of what runs of the model."""
-        await self.stop()
+        await stop(self._context, self._model)
         self._instance = None
         sets = tuple(said(name, value) for name, value in flags.items())
         wanted = Wanted((self._model,), sets, profile)
@@ -81,14 +82,6 @@ class DaemonRig:
                 f"was begun with {self._version}.",
                 hint="Begin a new one: without --resume, or with another --state.",
             )
-
-    async def stop(self) -> None:
-        """The model, if it runs."""
-        async with AdminClient(self._context.paths) as client:
-            try:
-                await client.post("down", {"model": self._model})
-            except SparkwellError:
-                return  # nothing of it runs, or no daemon does: the next start says more
 
     async def measure(
         self, case: "Case", repeats: int, seed: str, slo: "Slo | None"

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from sparkwell.app.service import ModelService
-from sparkwell.app.starter import SET, WAY_BACK
+from sparkwell.app.starter import DRIVER, FORCE, IMAGE, PROFILE, SET, WAY_BACK
 from sparkwell.catalog.guide_claims import claims_for
 from sparkwell.core.launch import LaunchSpec
 from sparkwell.core.phases import Phase
@@ -63,6 +63,7 @@ class Describer:
             "container": container.name if container else None,
             "image": container.image if container else None,
             "flags": json.loads(label(spec, "flags") or "{}"),
+            "given": given(spec),
             "held_bytes": instance.now_held_bytes,
             "log": self._driver.log_path(instance.id) if self._driver.knows(instance.id) else None,
         }
@@ -134,6 +135,16 @@ def flags_of(spec: LaunchSpec | None) -> list[str]:
     """What `up --set` gave an instance."""
     flags: list[str] = json.loads(label(spec, SET) or "[]")
     return flags
+
+
+def given(spec: LaunchSpec | None) -> dict[str, Any]:
+    """What a person gave `up` for an instance: with it, `up` starts the same again."""
+    chosen = {"profile": PROFILE, "driver": DRIVER, "image": IMAGE}
+    return {
+        "flags": flags_of(spec),
+        **{name: label(spec, kept) or None for name, kept in chosen.items()},
+        "force": bool(label(spec, FORCE)),
+    }
 
 
 def label(spec: LaunchSpec | None, name: str) -> str:

@@ -1,0 +1,60 @@
+"""What was there before a tuning, and is there again after it."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sparkwell.cli.client import AdminClient, Json, daemon_gone, is_running
+from sparkwell.cli.up import Wanted, bring_up
+from sparkwell.core.errors import SparkwellError
+
+if TYPE_CHECKING:
+    from sparkwell.cli.context import Context
+
+GONE = ("failed", "stopped", "stopping")
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """Whether a daemon ran, and what `up` was given for the model; None where it did not run."""
+
+    daemon: bool
+    given: Json | None = None
+
+
+async def earlier(context: "Context", model: str) -> Earlier:
+    """How things stand now."""
+    async with AdminClient(context.paths) as client:
+        if not await is_running(client):
+            return Earlier(daemon=False)
+        instances = (await client.get("status"))["instances"]
+    there = [each for each in instances if each["model"] == model and each["state"] not in GONE]
+    return Earlier(daemon=True, given=there[0]["given"] if there else None)
+
+
+async def as_it_was(context: "Context", model: str, before: Earlier) -> None:
+    """What ran of the model runs again as it had been started; what did not run is gone."""
+    await stop(context, model)
+    if before.given is not None:
+        await bring_up(context, wanted(model, before.given), quiet=True)
+    elif not before.daemon:
+        await _end_daemon(context)
+
+
+async def stop(context: "Context", model: str) -> None:
+    """The model, if it runs."""
+    async with AdminClient(context.paths) as client:
+        with suppress(SparkwellError):  # nothing of it runs, or no daemon does: a start says more
+            await client.post("down", {"model": model})
+
+
+def wanted(model: str, given: Json) -> Wanted:
+    """The `up` that an instance came of."""
+    return Wanted((model,), **{**given, "flags": tuple(given["flags"])})
+
+
+async def _end_daemon(context: "Context") -> None:
+    async with AdminClient(context.paths) as client:
+        with suppress(SparkwellError):
+            await client.post("shutdown", {"stop_engines": True})
+            await daemon_gone(context.paths)

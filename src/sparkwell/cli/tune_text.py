@@ -8,7 +8,7 @@ import click
 
 from sparkwell.bench.tables import UNKNOWN
 from sparkwell.cli.finding_text import plain
-from sparkwell.cli.table import table
+from sparkwell.cli.table import table, wrapped_table
 from sparkwell.cli.tune_check import check_table
 from sparkwell.core.units import duration
 from sparkwell.tune.knobs import changed
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sparkwell.app.tuning.document import Tuning
     from sparkwell.tune.trial import Trial
 
-LONGEST_WHY, LOG_LINES = 90, 10
+LOG_LINES = 10
 
 
 def text(tuning: "Tuning") -> str:
@@ -27,7 +27,9 @@ def text(tuning: "Tuning") -> str:
 
 
 def _head(tuning: "Tuning") -> str:
-    where = "" if tuning.place is None else f" on {tuning.place.title}, vLLM {tuning.place.version}"
+    where = (
+        "" if tuning.place is None else f"\non {tuning.place.title}, vLLM {tuning.place.version}"
+    )
     slo = _slo(tuning.slo)
     clients = f"{tuning.clients[-1]:,} clients at once"
     name = click.style(tuning.model, bold=True)
@@ -43,8 +45,8 @@ def _slo(slo: Mapping[str, Any] | None) -> str:
 def _trials(tuning: "Tuning") -> Iterator[str]:
     tried = [each for each in tuning.trials if each.started or each.number == 0]
     if tried:
-        head = ("TRIAL", "WHAT DIFFERS FROM BEFORE", "START", "CAME")
-        yield table(head, [_trial(each, tuning.before) for each in tried])
+        head = ("TRIAL", "START", "CAME", "WHAT DIFFERS FROM BEFORE")
+        yield wrapped_table(head, [_trial(each, tuning.before) for each in tried])
     ruled_out = len(tuning.trials) - len(tried)
     if ruled_out:
         yield f"{ruled_out} more were ruled out by the plan, without a start."
@@ -52,7 +54,8 @@ def _trials(tuning: "Tuning") -> Iterator[str]:
 
 def _trial(trial: "Trial", before: "Trial | None") -> list[str]:
     start = UNKNOWN if trial.start_s is None else duration(trial.start_s)
-    return [str(trial.number), differing(trial, before), start, _came(trial)]
+    told = "\n".join([differing(trial, before), *_remarks(trial)])
+    return [str(trial.number), start, _came(trial), told]
 
 
 def differing(trial: "Trial", before: "Trial | None") -> str:
@@ -66,12 +69,17 @@ def differing(trial: "Trial", before: "Trial | None") -> str:
 
 def _came(trial: "Trial") -> str:
     if trial.end in ("failed", "refused"):
-        why = (trial.why or "").split("\n", 1)[0]
-        return click.style(f"{trial.end}: {why[:LONGEST_WHY]}", fg="red")
-    if trial.end == "pruned":
-        return f"{trial.said}, given up after the first repeat"
-    kept = "" if trial.kept else click.style(f", SLO kept by {trial.near or 0:.0%}", fg="yellow")
-    return trial.said + kept
+        return click.style(trial.end, fg="red")
+    return trial.said
+
+
+def _remarks(trial: "Trial") -> Iterator[str]:
+    if trial.end in ("failed", "refused"):
+        yield (trial.why or "").partition("\n")[0]
+    elif trial.end == "pruned":
+        yield "(given up after the first repeat)"
+    elif not trial.kept:
+        yield f"(SLO kept by {trial.near or 0:.0%})"
 
 
 def _first_log(tuning: "Tuning") -> Iterator[str]:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -70,8 +71,7 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         word = f"{name}_" if keyword.iskeyword(name) else name
-        module = importlib.import_module(f"sparkwell.cli.{word}")
-        command: click.Command = getattr(module, word)
+        command: click.Command = getattr(_module(f"sparkwell.cli.{word}"), word)
         return command
 
     def resolve_command(
@@ -90,6 +90,12 @@ class LazyGroup(click.Group):
         """The command table, from the texts above."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _module(name: str) -> ModuleType:
+    """A command's module; of a package, ``command`` in it: what others take from it stays light."""
+    found = importlib.import_module(name)
+    return importlib.import_module(f"{name}.command") if hasattr(found, "__path__") else found
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -7,7 +7,7 @@ import click
 from sparkwell.cli.client import Json, run, told_by_daemon
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.cli.table import table
-from sparkwell.cli.top_words import BECOMING_STATES, engine, serving
+from sparkwell.cli.top.words import BECOMING_STATES, engine, serving
 from sparkwell.core.units import GIB, duration
 
 

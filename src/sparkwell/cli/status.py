@@ -6,9 +6,9 @@ import click
 
 from sparkwell.cli.client import Json, run, told_by_daemon
 from sparkwell.cli.context import Context, json_option, pass_context
-from sparkwell.cli.top_figures import figures_of, figures_words, machine_words, plain_words
-from sparkwell.cli.top_finding_words import first_advice, first_command, title, to_show
-from sparkwell.cli.top_words import (
+from sparkwell.cli.top.figures import figures_of, figures_words, machine_words, plain_words
+from sparkwell.cli.top.finding_words import first_advice, first_command, title, to_show
+from sparkwell.cli.top.words import (
     BECOMING_STATES,
     SERVING_STATES,
     guard_words,

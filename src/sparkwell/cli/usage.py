@@ -7,8 +7,8 @@ import click
 
 from sparkwell.cli.client import Json, run
 from sparkwell.cli.context import Context, json_option, pass_context
-from sparkwell.cli.key_source import used
-from sparkwell.cli.key_text import usage_table
+from sparkwell.cli.keys.source import used
+from sparkwell.cli.keys.text import usage_table
 from sparkwell.cli.times import SinceDay
 
 _DAYS = 30

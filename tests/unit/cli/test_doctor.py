@@ -15,9 +15,9 @@ from sparkwell.app.diagnosing.files import save_snapshot
 from sparkwell.checks.diagnosis.known import known
 from sparkwell.checks.host_parts import Engine, Folder, Port, System
 from sparkwell.checks.snapshot import Gap, Snapshot, from_json
-from sparkwell.cli import doctor as module
-from sparkwell.cli import doctor_wish
 from sparkwell.cli.context import Context
+from sparkwell.cli.doctor import command as module
+from sparkwell.cli.doctor import wish as doctor_wish
 from sparkwell.cli.main import cli
 from sparkwell.core.errors import SparkwellError
 from sparkwell.doctor.fixes import Fixed

@@ -16,11 +16,11 @@ from click.testing import CliRunner, Result
 
 from sparkwell.admin.api import admin_application
 from sparkwell.app.paths import Paths, find_paths
-from sparkwell.cli import event_source
 from sparkwell.cli.context import Context
-from sparkwell.cli.event_source import follow_events, so_far
-from sparkwell.cli.event_text import event_lines, moment
-from sparkwell.cli.events import events
+from sparkwell.cli.events import source as event_source
+from sparkwell.cli.events.command import events
+from sparkwell.cli.events.source import follow_events, so_far
+from sparkwell.cli.events.text import event_lines, moment
 from sparkwell.core.errors import EnvironmentFault, UnknownModelError
 from sparkwell.core.events import Event
 from sparkwell.store import EventSink, Store, Wanted

@@ -20,7 +20,7 @@ from sparkwell.app.keys.service import KeyService
 from sparkwell.app.lock import held
 from sparkwell.app.paths import Paths
 from sparkwell.cli.context import Context
-from sparkwell.cli.keys import keys
+from sparkwell.cli.keys.command import keys
 from sparkwell.cli.times import SinceDay, Until, moment, span_s
 from sparkwell.cli.usage import usage
 from sparkwell.core.errors import (

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from tests.docs.documents import DOCS, blocks
-from tests.unit.cli import top_documents as documents
+from tests.unit.cli.top import documents
 
 from sparkwell.cli import status
 

@@ -1,0 +1,1 @@
+"""`sparkwell doctor`: what is wrong, and what to do."""

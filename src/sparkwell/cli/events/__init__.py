@@ -1,0 +1,1 @@
+"""`sparkwell events`: what happened, and why."""

@@ -1,0 +1,1 @@
+"""`sparkwell keys`: the keys of clients, and what they used."""

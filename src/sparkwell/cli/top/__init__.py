@@ -1,0 +1,1 @@
+"""`sparkwell top`: what runs, live, in a terminal."""

@@ -1,0 +1,1 @@
+"""`sparkwell verify`: plan and guides checked by measuring, in one report."""

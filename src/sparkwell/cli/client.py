@@ -1,33 +1,23 @@
-"""Talking to the daemon over its Unix socket, and starting one when none is there."""
+"""Talking to the daemon over its Unix socket."""
 
 import asyncio
 import json
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import AsyncGenerator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 import aiohttp
 
 from sparkwell.admin import API_VERSION, VERSION_HEADER
-from sparkwell.app.lock import is_held
 from sparkwell.app.paths import Paths
 from sparkwell.cli.context import Context
 from sparkwell.core.errors import EnvironmentFault, SparkwellError
 
 T = TypeVar("T")
 Json = dict[str, Any]
-START_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 60.0
-LOG_BYTES = 4_000_000
 KEY = "SPARKWELL_API_KEY"
 """The environment variable with the key that commands ask the gateway with."""
-FOLDER_VARIABLES = ("SPARKWELL_HOME", "HF_HOME", "HF_HUB_CACHE")
 
 
 class NoDaemonError(EnvironmentFault):
@@ -106,6 +96,13 @@ class AdminClient:
         return answer
 
 
+def _from_json(answer: Json) -> SparkwellError:
+    said = answer.get("error", {})
+    error = SparkwellError(said.get("message", "The daemon refused."), hint=said.get("hint"))
+    error.code = said.get("code", error.code)
+    return error
+
+
 def _broke_off(error: Exception) -> BrokenOffError:
     return BrokenOffError(
         f"The daemon broke off its answer: {error}.", hint="It may be ending; try again."
@@ -175,94 +172,3 @@ async def is_running(client: AdminClient) -> bool:
         await client.get("version")
         return True
     return False
-
-
-async def daemon_gone(paths: Paths) -> bool:
-    """Wait until the daemon has let go of its state folder, and so of its port."""
-    deadline = time.monotonic() + STOP_TIMEOUT_S
-    while is_held(paths.lock):
-        if time.monotonic() > deadline:
-            return False
-        await asyncio.sleep(0.02)
-    return True
-
-
-async def start_detached(
-    context: Context, client: AdminClient, options: list[str]
-) -> tuple[Json, bool]:
-    """Start a daemon of its own session; return what it says of itself once it answers.
-
-    The second value is False when another command was quicker and its daemon answers. Raises
-    EnvironmentFault with the daemon's own words when none does.
-    """
-    context.paths.make()
-    process, offset = _spawn(context, options)
-    try:
-        about = await _first_answer(context, client, process, offset)
-    except asyncio.CancelledError:
-        # Ctrl-C while it comes up: it ends, and whatever it may have begun ends with it.
-        process.send_signal(signal.SIGINT)
-        process.wait(STOP_TIMEOUT_S)
-        raise
-    return about, about["pid"] == process.pid
-
-
-def _spawn(context: Context, options: list[str]) -> tuple[subprocess.Popen[bytes], int]:
-    """The process, and where its own part of the daemon's log begins."""
-    _put_aside(context.paths.daemon_log)
-    with context.paths.daemon_log.open("ab") as log:
-        offset = log.tell()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "sparkwell", *context.global_options, "serve", *options],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-            cwd="/",
-            env=absolute_folders(context.environ),
-        )
-    return process, offset
-
-
-def _put_aside(log: Path) -> None:
-    """Every daemon appends to the log; a long one becomes the old one, which there is once."""
-    if log.exists() and log.stat().st_size > LOG_BYTES:
-        log.replace(log.with_suffix(".log.1"))
-
-
-def absolute_folders(environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment for a process that starts in another folder than this one."""
-    named = {name: environ[name] for name in FOLDER_VARIABLES if environ.get(name)}
-    return {**environ, **{name: str(Path(value).absolute()) for name, value in named.items()}}
-
-
-async def _first_answer(
-    context: Context, client: AdminClient, process: subprocess.Popen[bytes], offset: int
-) -> Json:
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        ended = process.poll() is not None
-        with suppress(NoDaemonError):
-            return await client.get("version")
-        if ended:
-            raise EnvironmentFault(_last_words(context, offset))
-        await asyncio.sleep(0.05)
-    process.terminate()
-    raise EnvironmentFault(
-        f"The daemon did not answer within {START_TIMEOUT_S:.0f} s.",
-        hint=f"Its log is {context.paths.daemon_log}.",
-    )
-
-
-def _last_words(context: Context, offset: int) -> str:
-    with context.paths.daemon_log.open("rb") as log:
-        log.seek(offset)
-        said = log.read().decode(errors="replace").strip()
-    return said.removeprefix("Error: ") or f"The daemon ended; see {context.paths.daemon_log}."
-
-
-def _from_json(answer: Json) -> SparkwellError:
-    said = answer.get("error", {})
-    error = SparkwellError(said.get("message", "The daemon refused."), hint=said.get("hint"))
-    error.code = said.get("code", error.code)
-    return error

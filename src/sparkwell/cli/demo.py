@@ -7,10 +7,10 @@ from contextlib import suppress
 import aiohttp
 import click
 
+from sparkwell.cli.bringing_up import Wanted, bring_up
 from sparkwell.cli.client import AdminClient, Json, run
 from sparkwell.cli.context import Context, pass_context
 from sparkwell.cli.engine import ensure
-from sparkwell.cli.up import Wanted, bring_up
 from sparkwell.core.errors import EnvironmentFault
 from sparkwell.engines.environments import environment
 

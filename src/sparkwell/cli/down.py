@@ -7,8 +7,9 @@ import click
 
 from sparkwell.app.drivers import make_drivers
 from sparkwell.catalog.ollama import is_ollama
-from sparkwell.cli.client import AdminClient, Json, NoDaemonError, daemon_gone, run
+from sparkwell.cli.client import AdminClient, Json, NoDaemonError, run
 from sparkwell.cli.context import Context, json_option, pass_context
+from sparkwell.cli.daemon import daemon_gone
 from sparkwell.core.errors import EnvironmentFault, SparkwellError
 from sparkwell.drivers.compose.faults import DockerUnreachableError
 

@@ -7,7 +7,7 @@ import click
 from sparkwell.cli.client import AdminClient, Json, run
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.cli.progress import follow_start
-from sparkwell.cli.up import checked
+from sparkwell.cli.start_told import checked
 
 
 @click.command(short_help="Stop and start the model again.")

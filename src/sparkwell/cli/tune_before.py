@@ -4,8 +4,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sparkwell.cli.client import AdminClient, Json, daemon_gone, is_running
-from sparkwell.cli.up import Wanted, bring_up
+from sparkwell.cli.bringing_up import Wanted, bring_up
+from sparkwell.cli.client import AdminClient, Json, is_running
+from sparkwell.cli.daemon import daemon_gone
 from sparkwell.core.errors import SparkwellError
 
 if TYPE_CHECKING:

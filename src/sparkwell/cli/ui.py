@@ -8,7 +8,7 @@ import click
 from sparkwell.app.admin_key import AdminKey
 from sparkwell.cli.client import AdminClient, Json, run
 from sparkwell.cli.context import Context, json_option, pass_context
-from sparkwell.cli.up import have_daemon
+from sparkwell.cli.daemon import have_daemon
 from sparkwell.core.units import duration
 
 

@@ -11,13 +11,15 @@ from typing import Any, cast
 import pytest
 from click.testing import CliRunner
 
+from sparkwell.cli import bringing_up as module
 from sparkwell.cli import up as up_module
+from sparkwell.cli.bringing_up import Begun, Wanted, bring_up
 from sparkwell.cli.client import AdminClient
 from sparkwell.cli.context import Context
 from sparkwell.cli.finding_told import StartFailedError
 from sparkwell.cli.main import _colours, _complain
 from sparkwell.cli.progress import follow_start
-from sparkwell.cli.up import Begun, Wanted, bring_up, checked
+from sparkwell.cli.start_told import checked
 from sparkwell.core.errors import EnvironmentFault, NotReadyError, UsageError
 
 BEGUN = {"instance": "m-1", "model": "m", "new": True}
@@ -70,9 +72,9 @@ async def client(monkeypatch: pytest.MonkeyPatch) -> Client:
     async def there(*_of_what: object) -> bool:
         return False
 
-    monkeypatch.setattr(up_module, "AdminClient", lambda *_of_what: client)
-    monkeypatch.setattr(up_module, "have_daemon", there)
-    monkeypatch.setattr(up_module, "CALL_OFF_S", 0.01)
+    monkeypatch.setattr(module, "AdminClient", lambda *_of_what: client)
+    monkeypatch.setattr(module, "have_daemon", there)
+    monkeypatch.setattr(module, "CALL_OFF_S", 0.01)
     return client
 
 

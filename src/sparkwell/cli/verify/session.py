@@ -8,10 +8,10 @@ import click
 
 from sparkwell.app.verifying.gathered import Gathered
 from sparkwell.app.verifying.looking import plan_of_run, started
+from sparkwell.cli.bringing_up import Begun
 from sparkwell.cli.client import AdminClient, Json, NoDaemonError
 from sparkwell.cli.context import Context
 from sparkwell.cli.telling import tell
-from sparkwell.cli.up import Begun
 from sparkwell.hardware.samples import MachineSample
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sparkwell.app.verifying.looking import plan_of_start
-from sparkwell.cli.client import AdminClient, NoDaemonError, daemon_gone, run
+from sparkwell.cli.client import AdminClient, NoDaemonError, run
+from sparkwell.cli.daemon import daemon_gone
 from sparkwell.cli.verify.measure import sample
 from sparkwell.cli.verify.session import GONE, Session, instance_of
 from sparkwell.core.errors import EnvironmentFault
@@ -57,7 +58,7 @@ def _planned(session: Session) -> "Plan | None":
 
 def up(session: Session) -> str | None:
     """Start the model, unless it is there."""
-    from sparkwell.cli.up import Wanted, bring_up, check_request
+    from sparkwell.cli.bringing_up import Wanted, bring_up, check_request
 
     context, found, wish = session.context, session.found, session.wish
     there = instance_of(session.status, found.model)

@@ -19,8 +19,8 @@ from sparkwell.app.verifying.scrub import Private
 from sparkwell.app.ways import Way
 from sparkwell.catalog import load_catalog
 from sparkwell.cli.bench import until_stopped
+from sparkwell.cli.bringing_up import Begun
 from sparkwell.cli.context import Context
-from sparkwell.cli.up import Begun
 from sparkwell.cli.verify import work as verify_work
 from sparkwell.cli.verify.asked import check
 from sparkwell.cli.verify.command import _told

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sparkwell.cli.client import LOG_BYTES, _put_aside, absolute_folders
+from sparkwell.cli.daemon import LOG_BYTES, _put_aside, absolute_folders
 
 
 def test_a_long_daemon_log_is_put_aside_and_a_short_one_stays(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from generated import ROOT
 from sparkwell.catalog.tuned import Row, Tuned
-from sparkwell.cli import bench_plot
+from sparkwell.cli.bench import plot as bench_plot
 from sparkwell.cli.picture import LINES, drawn, plain, save
 from speed_pages.runs import Json, Run, title
 from speed_pages.tables import SHOWN, is_corrected, rows_of, workloads

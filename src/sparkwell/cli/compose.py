@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sparkwell.cli.context import Context, json_option, pass_context
-from sparkwell.cli.plan import PROFILES
+from sparkwell.cli.options import profile_option, set_option
 from sparkwell.core.errors import ConflictError, UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Print a Docker Compose file that serves models without Sparkwell.")
 @click.argument("models", metavar="[MODEL]...", nargs=-1)
-@click.option("--profile", type=click.Choice(PROFILES), help="What the flags are chosen for.")
+@profile_option("What the flags are chosen for.")
 @click.option("--hardware", metavar="NAME|FILE", help="For a described machine.")
 @click.option("--exact", is_flag=True, help="As the guides have it, without any correction.")
 @click.option(
@@ -29,13 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option("--publish", metavar="ADDRESS", help="Publish ports there (default: 127.0.0.1).")
 @click.option("--image", metavar="IMAGE", help="Another container image of vLLM.")
-@click.option(
-    "--set",
-    "flags",
-    multiple=True,
-    metavar="FLAG=VALUE",
-    help="A flag of vLLM's; the others are chosen around it. May be given several times.",
-)
+@set_option("A flag of vLLM's; the others are chosen around it. May be given several times.")
 @click.option(
     "-o",
     "--output",

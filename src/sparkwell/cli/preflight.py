@@ -11,7 +11,7 @@ import click
 from sparkwell.cli.client import run
 from sparkwell.cli.context import Context, json_option
 from sparkwell.cli.finding_text import counted, finding_lines, tally, text_width
-from sparkwell.cli.plan import PROFILES
+from sparkwell.cli.options import profile_option, set_option, way_options
 from sparkwell.core.errors import UsageError
 from sparkwell.core.findings import Finding
 
@@ -24,24 +24,9 @@ FAILED = 1
 @click.command(short_help="Check whether a model could be started here, without starting it.")
 @click.argument("model")
 @click.option("--fix", is_flag=True, help="Do what is safe about what is found, then look again.")
-@click.option(
-    "--set",
-    "flags",
-    multiple=True,
-    metavar="FLAG=VALUE",
-    help="A flag of the engine, as for `sparkwell up`; may be given several times.",
-)
-@click.option(
-    "--profile",
-    type=click.Choice(PROFILES),
-    help="What the flags are chosen for on a GPU.  [default: balanced]",
-)
-@click.option(
-    "--driver",
-    type=click.Choice(["process", "compose"]),
-    help="Run the engine as a process or in a container.  [default: as suits the model]",
-)
-@click.option("--image", metavar="IMAGE", help="The container image to run the engine from.")
+@set_option("A flag of the engine, as for `sparkwell up`; may be given several times.")
+@profile_option()
+@way_options
 @json_option
 @click.pass_context
 def preflight(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from sparkwell.catalog.tuned import Goal
-from sparkwell.cli.bench_options import SloOption, WithModel
+from sparkwell.cli.options import SloOption, WithModel
 from sparkwell.cli.client import Json, run
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.cli.plan import PROFILES

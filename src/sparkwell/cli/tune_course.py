@@ -16,7 +16,7 @@ from sparkwell.app.tuning.foretelling import Plans
 from sparkwell.app.tuning.ledger import Ledger, Step
 from sparkwell.app.tuning.tuner import Tuner
 from sparkwell.catalog.tuned_files import write_tuned
-from sparkwell.cli.bench import many_files, until_stopped
+from sparkwell.cli.bench.measuring import many_files, until_stopped
 from sparkwell.cli.client import run
 from sparkwell.cli.progress import step_display
 from sparkwell.cli.tune_before import Earlier, as_it_was, earlier

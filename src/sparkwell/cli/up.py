@@ -7,32 +7,19 @@ import click
 from sparkwell.cli.bringing_up import Wanted, bring_up, check_request
 from sparkwell.cli.client import run
 from sparkwell.cli.context import Context, json_option, pass_context
-from sparkwell.cli.plan import PROFILES
+from sparkwell.cli.options import profile_option, set_option, way_options
 from sparkwell.core.errors import UsageError
 
 
 @click.command(short_help="Start a model and wait until it has answered.")
 @click.argument("models", nargs=-1, metavar="MODEL...")
 @click.option("--all", "every", is_flag=True, help="Start what the settings name under `start`.")
-@click.option(
-    "--set",
-    "flags",
-    multiple=True,
-    metavar="FLAG=VALUE",
-    help="A flag of the engine, e.g. --set max_model_len=8192; may be given several times. "
-    "Of several models it is the first one's.",
+@set_option(
+    "A flag of the engine, e.g. --set max_model_len=8192; may be given several times. "
+    "Of several models it is the first one's."
 )
-@click.option(
-    "--profile",
-    type=click.Choice(PROFILES),
-    help="What the flags are chosen for on a GPU.  [default: balanced]",
-)
-@click.option(
-    "--driver",
-    type=click.Choice(["process", "compose"]),
-    help="Run the engine as a process or in a container.  [default: as suits the model]",
-)
-@click.option("--image", metavar="IMAGE", help="The container image to run the engine from.")
+@profile_option()
+@way_options
 @click.option("--force", is_flag=True, help="Start also what checks and the plan speak against.")
 @click.option(
     "--switch",

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sparkwell.cli.bench_options import WithModel
 from sparkwell.cli.client import run
 from sparkwell.cli.context import Context, json_option, pass_context
-from sparkwell.cli.plan import PROFILES
+from sparkwell.cli.options import WithModel, profile_option, set_option
 
 if TYPE_CHECKING:
     from sparkwell.app.verifying.gathered import Gathered
@@ -52,18 +51,8 @@ def verify() -> None:
     show_default=True,
     help="Times that all of it is measured.",
 )
-@click.option(
-    "--set",
-    "flags",
-    multiple=True,
-    metavar="FLAG=VALUE",
-    help="A flag of the engine, as for `sparkwell up`; may be given several times.",
-)
-@click.option(
-    "--profile",
-    type=click.Choice(PROFILES),
-    help="What the flags are chosen for on a GPU; guide: as the guide has them.",
-)
+@set_option("A flag of the engine, as for `sparkwell up`; may be given several times.")
+@profile_option("What the flags are chosen for on a GPU; guide: as the guide has them.")
 @click.option("--keep", is_flag=True, help="Leave the model running that was started for this.")
 @click.option("--rows", is_flag=True, help="Put every request into the report: it grows tenfold.")
 @json_option

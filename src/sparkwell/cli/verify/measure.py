@@ -21,7 +21,7 @@ def bench(session: Session) -> str | None:
     from sparkwell.app.benching import BenchWish
     from sparkwell.bench.results import Measured
     from sparkwell.bench.suites import Changes, suite
-    from sparkwell.cli.bench import measure_into
+    from sparkwell.cli.bench.measuring import measure_into
 
     session.say("bench")
     wish, measured = session.wish, Measured()
@@ -39,7 +39,7 @@ def bench(session: Session) -> str | None:
 
 async def _subject(session: Session) -> "Subject":
     """The run, asked with the daemon's own key: it has no limits, and is served where keys are."""
-    from sparkwell.cli.bench import subject_of
+    from sparkwell.cli.bench.measuring import subject_of
 
     subject = await subject_of(session.context, session.found.model)
     async with AdminClient(session.context.paths) as client:

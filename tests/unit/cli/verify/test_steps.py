@@ -18,7 +18,7 @@ from sparkwell.app.verifying.gathered import Step
 from sparkwell.app.verifying.scrub import Private
 from sparkwell.app.ways import Way
 from sparkwell.catalog import load_catalog
-from sparkwell.cli.bench import until_stopped
+from sparkwell.cli.bench.measuring import until_stopped
 from sparkwell.cli.bringing_up import Begun
 from sparkwell.cli.context import Context
 from sparkwell.cli.verify import work as verify_work

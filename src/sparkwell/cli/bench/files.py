@@ -38,11 +38,11 @@ class Files:
 
             self.csv_file.write_text(csv_text(document))
         if self.html_file is not None:
-            from sparkwell.cli.bench_page import page
+            from sparkwell.cli.bench.page import page
 
             self.html_file.write_text(page(document), encoding="utf-8")
         if self.plot_file is not None:
-            from sparkwell.cli.bench_plot import draw
+            from sparkwell.cli.bench.plot import draw
 
             draw(document, self.plot_file)
 

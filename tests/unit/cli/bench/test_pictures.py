@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from tests.unit.bench.test_report import whole
 
-from sparkwell.cli.bench_files import Files
-from sparkwell.cli.bench_page import page
-from sparkwell.cli.bench_plot import draw, first_tokens
+from sparkwell.cli.bench.files import Files
+from sparkwell.cli.bench.page import page
+from sparkwell.cli.bench.plot import draw, first_tokens
 from sparkwell.core.errors import EnvironmentFault, UsageError
 
 

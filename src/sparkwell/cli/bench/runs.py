@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from sparkwell.cli.bench_files import Files, file_options
+from sparkwell.cli.bench.files import Files, file_options
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.core.errors import SparkwellError
 
@@ -15,7 +15,7 @@ from sparkwell.core.errors import SparkwellError
 @pass_context
 def list_(context: Context, as_json: bool) -> None:
     """List the runs that were kept, newest first."""
-    from sparkwell.cli.bench_text import listing
+    from sparkwell.cli.bench.text import listing
     from sparkwell.store.benchmarks import load, runs
 
     folder, found = context.paths.benchmarks, []
@@ -39,7 +39,7 @@ def list_(context: Context, as_json: bool) -> None:
 @pass_context
 def show(context: Context, /, name: str, as_json: bool, **files: Path | None) -> None:
     """Show a run that was kept: its name, how that begins, its number in the list, or a file."""
-    from sparkwell.cli.bench_text import text
+    from sparkwell.cli.bench.text import text
     from sparkwell.store.benchmarks import load
 
     wanted = Files(**files)
@@ -60,7 +60,7 @@ def compare(context: Context, before: str, after: str, as_json: bool) -> None:
     A difference is called one only where the interval leaves out 1.
     """
     from sparkwell.bench.comparing import compare as compared
-    from sparkwell.cli.bench_text import comparison, comparison_document
+    from sparkwell.cli.bench.text import comparison, comparison_document
     from sparkwell.store.benchmarks import load
 
     one, other = (load(context.paths.benchmarks, name) for name in (before, after))

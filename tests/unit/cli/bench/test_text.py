@@ -9,11 +9,11 @@ from tests.unit.bench.test_report import whole
 from tests.unit.bench.test_saved import run as prefix_run
 
 from sparkwell.bench.comparing import compare
-from sparkwell.cli.bench_page import page
-from sparkwell.cli.bench_text import comparison, comparison_document, text
+from sparkwell.cli.bench.page import page
+from sparkwell.cli.bench.text import comparison, comparison_document, text
 from sparkwell.store.benchmarks import load
 
-RESULTS = Path(__file__).parents[3] / "docs" / "benchmarks" / "runs"
+RESULTS = Path(__file__).parents[4] / "docs" / "benchmarks" / "runs"
 RUNS = sorted(RESULTS.glob("2026-11-22-h100-*.json"))
 """Made before silences were told."""
 Json = dict[str, Any]

@@ -1,4 +1,4 @@
-"""What can be said to `sparkwell bench`: lists of numbers, an SLO, a model in a command's place."""
+"""Options that several commands have, and what can be said to them: numbers, an SLO, a model."""
 
 import re
 from collections.abc import Callable
@@ -6,12 +6,41 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sparkwell.cli.plan import PROFILES
+
 if TYPE_CHECKING:
     from sparkwell.bench.figures import Slo
 
 _TIME = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|)")
 _UNITS = {"ms": 1e-3, "s": 1.0, "": 1.0}
 _SLO_NAMES = {"ttft": "ttft_s", "tpot": "tpot_s", "e2e": "e2e_s"}
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def set_option(text: str) -> Decorator:
+    """--set FLAG=VALUE, which gives ``flags``: a tuple of words."""
+    return click.option("--set", "flags", multiple=True, metavar="FLAG=VALUE", help=text)
+
+
+def profile_option(
+    text: str = "What the flags are chosen for on a GPU.  [default: balanced]",
+) -> Decorator:
+    """--profile NAME."""
+    return click.option("--profile", type=click.Choice(PROFILES), help=text)
+
+
+def way_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--driver and --image: how an engine is run."""
+    image = click.option(
+        "--image", metavar="IMAGE", help="The container image to run the engine from."
+    )
+    driver = click.option(
+        "--driver",
+        type=click.Choice(["process", "compose"]),
+        help="Run the engine as a process or in a container.  [default: as suits the model]",
+    )
+    return driver(image(command))
 
 
 class WithModel(click.Group):

@@ -9,7 +9,7 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from sparkwell.bench.tables import beside_table, measured_table, saved_table, title
-from sparkwell.cli.bench_plot import panels
+from sparkwell.cli.bench.plot import panels
 from sparkwell.cli.picture import drawn
 
 Json = Mapping[str, Any]

@@ -1,0 +1,1 @@
+"""`sparkwell bench`: how fast a running model really is."""

@@ -1,0 +1,93 @@
+"""How commands measure a model that runs: what is asked, the display, and how it ends."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sparkwell.cli.client import KEY, told_by_daemon
+from sparkwell.cli.context import Context
+from sparkwell.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from sparkwell.app.benching import BenchWish
+    from sparkwell.app.subject import Subject
+    from sparkwell.bench.results import Measured
+
+
+async def subject_of(
+    context: Context, model: str | None, url: str | None = None, *, direct: bool = False
+) -> "Subject":
+    """What is to be measured, with the key of the environment; SparkwellError for what cannot."""
+    from sparkwell.app.subject import elsewhere, own_subject, running
+
+    key = context.environ.get(KEY)
+    if url is not None:
+        if model is None:
+            raise UsageError(
+                "Which model of that endpoint?", hint="`sparkwell bench MODEL --url URL`"
+            )
+        return elsewhere(url, model, key)
+    status = await told_by_daemon(context, "status")
+    instance = running(status, _recipe_name(context, model))
+    subject = own_subject(context.models, context.settings.gateway, status, instance, direct=direct)
+    return replace(subject, target=replace(subject.target, key=key))
+
+
+def _recipe_name(context: Context, model: str | None) -> str | None:
+    """By its repository too; UnknownModelError with near names, unless it runs without a recipe."""
+    from sparkwell.app.targets import is_path
+    from sparkwell.catalog.ollama import is_ollama
+
+    if model is None or is_path(model) or is_ollama(model):
+        return model
+    return context.catalog.get(model).name
+
+
+def measure_into(
+    measured: "Measured", subject: "Subject", wish: "BenchWish", *, quiet: bool
+) -> None:
+    """Measure with a display of how far it is; ``measured`` has what came, however it ends."""
+    import uvloop
+
+    from sparkwell.app.benching import bench as measure
+    from sparkwell.app.benching import chosen_cases
+    from sparkwell.cli.bench.text import display
+
+    cases = chosen_cases(subject, wish)
+    many_files()
+    with display(cases, wish.repeats, quiet=quiet) as show:
+        uvloop.run(until_stopped(measure(subject, wish, measured, show)))
+
+
+async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
+    """End at SIGTERM, or with the terminal, as at Ctrl-C: what was measured is kept."""
+    task, loop = asyncio.ensure_future(work), asyncio.get_running_loop()
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
+    if before[signal.SIGHUP] is signal.SIG_IGN:  # nohup's
+        del before[signal.SIGHUP]
+    for number in before:
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+    finally:
+        _hear_again(before)
+
+
+def _hear_again(before: Mapping[signal.Signals, Any]) -> None:
+    """As it was before the measurement: what is done after it may have to be told as well."""
+    loop = asyncio.get_running_loop()
+    for number, handler in before.items():
+        loop.remove_signal_handler(number)
+        signal.signal(number, handler)
+
+
+def many_files() -> None:
+    """As many connections as the system lets this process have: the usual limit is 1,024 files."""
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

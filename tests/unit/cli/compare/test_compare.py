@@ -8,8 +8,9 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from sparkwell.cli import plot
-from sparkwell.cli.compare import page, parse_concurrency
+from sparkwell.cli.compare import plot
+from sparkwell.cli.compare.columns import page
+from sparkwell.cli.compare.command import parse_concurrency
 from sparkwell.cli.main import cli
 from sparkwell.core.errors import EnvironmentFault, UnknownModelError, UsageError
 from sparkwell.planner.compare import Comparison

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sparkwell.cli.main import cli
-from sparkwell.cli.recommend import parse_memory, parse_tokens
+from sparkwell.cli.recommend.command import parse_memory, parse_tokens
 from sparkwell.core.errors import UsageError
 
 GIB = 1024**3

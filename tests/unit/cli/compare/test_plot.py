@@ -10,14 +10,15 @@ from hypothesis import strategies as st
 from sparkwell.catalog import load_catalog
 from sparkwell.catalog.described import describe_recipe
 from sparkwell.catalog.recipe import FlagValue
+from sparkwell.cli.compare.plot import draw, memory_split, title
 from sparkwell.cli.extras import install_command
 from sparkwell.cli.picture import check_picture, drawn, plain_numbers
-from sparkwell.cli.plot import draw, memory_split, title
 from sparkwell.core.errors import EnvironmentFault, UsageError
 from sparkwell.engines.vllm import rules_for
 from sparkwell.hardware.description import find_machine
 from sparkwell.planner.compare import Candidate, Comparison, compare
-from sparkwell.planner.plan import Plan, Question, make_plan
+from sparkwell.planner.plan import Plan, make_plan
+from sparkwell.planner.question import Question
 
 CATALOG = load_catalog()
 NAMES = tuple(recipe.name for recipe in CATALOG if recipe.repo)

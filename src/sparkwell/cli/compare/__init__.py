@@ -1,0 +1,1 @@
+"""`sparkwell compare`: models side by side."""

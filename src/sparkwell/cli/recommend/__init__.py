@@ -1,0 +1,1 @@
+"""`sparkwell recommend`: which model suits a need."""

@@ -11,7 +11,7 @@ from sparkwell.app.ollama.flags import NUM_CTX
 from sparkwell.app.planning import Wish
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import GatewaySettings
-from sparkwell.app.trust import trust_by
+from sparkwell.app.listener.trust import trust_by
 from sparkwell.bench.connection import Target
 from sparkwell.bench.workload import Vocabulary
 from sparkwell.catalog.ollama import parse_ollama

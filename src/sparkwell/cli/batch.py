@@ -84,7 +84,7 @@ async def _wish(
 ) -> "BatchWish":
     """The batch: of another endpoint neither plan nor certificate are known here."""
     from sparkwell.app.batching import BatchWish, room_of
-    from sparkwell.app.trust import trust_by
+    from sparkwell.app.listener.trust import trust_by
     from sparkwell.batch.lines import read_lines
 
     lines, key = read_lines(requests), context.environ.get(KEY)

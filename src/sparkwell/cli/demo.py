@@ -41,7 +41,7 @@ def demo(context: Context, model: str, port: int | None) -> None:
 
 async def _demo(context: Context, model: str, port: int | None) -> None:
     await bring_up(context, Wanted((model,)), port=port)
-    from sparkwell.app.trust import trust_by
+    from sparkwell.app.listener.trust import trust_by
 
     async with AdminClient(context.paths) as client:
         about = await client.get("version")

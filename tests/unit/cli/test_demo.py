@@ -13,8 +13,8 @@ import pytest
 from aiohttp import web
 from tests.certificates import make_certificate
 
-from sparkwell.app.certificate_files import TlsFiles, load
-from sparkwell.app.trust import trust_by
+from sparkwell.app.listener.certificate_files import TlsFiles, load
+from sparkwell.app.listener.trust import trust_by
 from sparkwell.cli import demo
 from sparkwell.core.errors import EnvironmentFault
 

@@ -12,9 +12,9 @@ from sparkwell.app.dashboard.keys import DashboardKeys
 from sparkwell.app.dashboard.logs import Logs
 from sparkwell.app.dashboard.services import DashboardServices
 from sparkwell.app.editing.editing import Editing
-from sparkwell.app.exposure import own_names
 from sparkwell.app.keys.errors import keys_broken
 from sparkwell.app.keys.own_key import OwnKey
+from sparkwell.app.listener.exposure import own_names
 from sparkwell.app.settings.config import Settings
 from sparkwell.drivers.image_digests import local_digest
 from sparkwell.web.access import Access, Sessions

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import uvloop
 
-from sparkwell.app.certificate_files import TlsFiles
-from sparkwell.app.tls import Tls
+from sparkwell.app.listener.certificate_files import TlsFiles
+from sparkwell.app.listener.tls import Tls
 from sparkwell.core.errors import EnvironmentFault, SparkwellError
 from sparkwell.core.launch import Endpoint
 from sparkwell.gateway.access import Door

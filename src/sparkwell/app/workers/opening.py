@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from sparkwell.app.building import Built
-from sparkwell.app.exposure import rules_of
-from sparkwell.app.listening import listen_tcp
+from sparkwell.app.listener.exposure import rules_of
+from sparkwell.app.listener.sockets import listen_tcp
+from sparkwell.app.listener.tls import Tls
 from sparkwell.app.settings.config import Settings
-from sparkwell.app.tls import Tls
 from sparkwell.app.workers.known import KnownHere
 from sparkwell.app.workers.port import SharedPort
 from sparkwell.app.workers.processes import Workers

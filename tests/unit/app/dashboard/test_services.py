@@ -12,8 +12,8 @@ from sparkwell.app.building import Built
 from sparkwell.app.dashboard.making import services_of
 from sparkwell.app.dashboard.rounds import box_figures, round_of
 from sparkwell.app.dashboard.services import DashboardServices
-from sparkwell.app.exposure import own_names
 from sparkwell.app.keys.own_key import OwnKey
+from sparkwell.app.listener.exposure import own_names
 from sparkwell.core.errors import UsageError
 from sparkwell.hardware.samples import MachineSample
 from sparkwell.monitor.overview import Overview

@@ -2,8 +2,8 @@
 
 import logging
 
-from sparkwell.app.exposure import is_beyond_loopback, reminder
-from sparkwell.app.own_address import seen_by_others
+from sparkwell.app.listener.exposure import is_beyond_loopback, reminder
+from sparkwell.app.listener.own_address import seen_by_others
 from sparkwell.app.settings.config import GatewaySettings
 from sparkwell.app.status.about import About
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sparkwell.app.announcing import announce, ending, in_clear_text, ready
+from sparkwell.app.listener.announcing import announce, ending, in_clear_text, ready
 from sparkwell.app.settings.config import GatewaySettings
 from sparkwell.app.status.about import About
 

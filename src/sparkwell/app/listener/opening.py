@@ -5,11 +5,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from sparkwell.app.building import Built
-from sparkwell.app.certificate_files import TlsFiles
-from sparkwell.app.exposure import rules_of
-from sparkwell.app.listening import listen_tcp
+from sparkwell.app.listener.certificate_files import TlsFiles
+from sparkwell.app.listener.exposure import rules_of
+from sparkwell.app.listener.sockets import listen_tcp
+from sparkwell.app.listener.tls import Tls
 from sparkwell.app.settings.config import GatewaySettings, Settings
-from sparkwell.app.tls import Tls
 from sparkwell.app.workers.opening import several
 from sparkwell.app.workers.processes import Workers
 from sparkwell.core.launch import Endpoint

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from tests.certificates import make_certificate
 
-from sparkwell.app.certificate_files import TlsFiles, load
-from sparkwell.app.trust import trust_by
+from sparkwell.app.listener.certificate_files import TlsFiles, load
+from sparkwell.app.listener.trust import trust_by
 from sparkwell.core.errors import EnvironmentFault
 
 

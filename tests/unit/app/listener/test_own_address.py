@@ -4,7 +4,13 @@ import socket
 
 import pytest
 
-from sparkwell.app.own_address import Found, can_be_bound, found_for, must_be_ours, seen_by_others
+from sparkwell.app.listener.own_address import (
+    Found,
+    can_be_bound,
+    found_for,
+    must_be_ours,
+    seen_by_others,
+)
 from sparkwell.core.errors import UsageError
 
 FOREIGN = (socket.AF_INET, ("192.0.2.9", 0))
@@ -65,7 +71,7 @@ def test_others_are_told_an_address_of_ours_or_the_name(
     told = seen_by_others(host)
     if told != socket.gethostname().lower():
         must_be_ours(told)
-    monkeypatch.setattr("sparkwell.app.own_address._asking", lambda *_: None)
+    monkeypatch.setattr("sparkwell.app.listener.own_address._asking", lambda *_: None)
     monkeypatch.setattr("socket.gethostname", lambda: "Spark-1")
     assert seen_by_others(host) == "spark-1"
 
@@ -74,7 +80,9 @@ def test_who_listens_on_one_kind_of_address_tells_one_of_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     numbers = {socket.AF_INET: "192.168.1.4", socket.AF_INET6: "2001:db8::4"}
-    monkeypatch.setattr("sparkwell.app.own_address._asking", lambda family, _: numbers[family])
+    monkeypatch.setattr(
+        "sparkwell.app.listener.own_address._asking", lambda family, _: numbers[family]
+    )
     assert [seen_by_others(host) for host in ("", "0.0.0.0", "::")] == [
         *("192.168.1.4", "192.168.1.4", "2001:db8::4")
     ]

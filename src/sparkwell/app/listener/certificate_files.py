@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sparkwell.app.certificate_dates import validity
+from sparkwell.app.listener.certificate_dates import validity
 from sparkwell.core.errors import EnvironmentFault
 
 SOON_S = 14 * 86_400

@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.certificates import make_certificate, with_password
 
-from sparkwell.app.certificate_dates import validity
-from sparkwell.app.certificate_files import TlsFiles, load
-from sparkwell.app.tls import LOOK_S, Tls
+from sparkwell.app.listener.certificate_dates import validity
+from sparkwell.app.listener.certificate_files import TlsFiles, load
+from sparkwell.app.listener.tls import LOOK_S, Tls
 from sparkwell.core.errors import EnvironmentFault
 
 DAY_S = 86_400
@@ -174,7 +174,7 @@ async def test_the_files_are_looked_at_without_clients(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr("sparkwell.app.tls.LOOK_S", 0.01)
+    monkeypatch.setattr("sparkwell.app.listener.tls.LOOK_S", 0.01)
     caplog.set_level("INFO")
     looking = asyncio.create_task(Tls(files).keep_looking())
     put(other, files)

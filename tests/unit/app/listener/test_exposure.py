@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sparkwell.app.exposure import (
+from sparkwell.app.listener.exposure import (
     addresses_of,
     asks_for_keys,
     is_beyond_loopback,

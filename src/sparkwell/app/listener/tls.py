@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sparkwell.app.certificate_files import TlsFiles, load, said_of_dates
+from sparkwell.app.listener.certificate_files import TlsFiles, load, said_of_dates
 from sparkwell.core.errors import EnvironmentFault
 
 logger = logging.getLogger(__name__)

@@ -1,0 +1,1 @@
+"""The gateway's port: who reaches it, by which addresses, and with which certificate."""

@@ -14,9 +14,9 @@ from dataclasses import replace
 from typing import Any
 
 from sparkwell.app import back_ends, building, supervising, terms
-from sparkwell.app.fetchers import HostFetchers
 from sparkwell.app.guard import guarded
 from sparkwell.app.guard.machine_memory import MachineMemory
+from sparkwell.app.launching.fetchers import HostFetchers
 from sparkwell.app.service import ModelService
 from sparkwell.checks import folders
 from sparkwell.cli import main

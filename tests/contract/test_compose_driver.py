@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import sparkwell
-from sparkwell.app.presence import Presence
+from sparkwell.app.launching.presence import Presence
 from sparkwell.app.quickly import Quickly
 from sparkwell.core.errors import ConflictError, EnvironmentFault
 from sparkwell.core.launch import LaunchSpec, Mount, Running

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from sparkwell.app.ways import Way
+from sparkwell.app.launching.ways import Way
 from sparkwell.catalog import Recipe
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import ConflictError

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Protocol
 
+from sparkwell.app.launching.starter import wish_of
 from sparkwell.app.seen import Seen
 from sparkwell.app.served import Served, of_recipe
-from sparkwell.app.starter import wish_of
 from sparkwell.app.terms import TermsMaker
 from sparkwell.app.waiting import ServedTicket, WaitingRoom
 from sparkwell.catalog.recipe import FlagValue

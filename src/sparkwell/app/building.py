@@ -10,7 +10,6 @@ from typing import Any
 
 from sparkwell.app.diagnosing.living import Living
 from sparkwell.app.drivers import Drivers, make_drivers
-from sparkwell.app.fetchers import HostFetchers, pull_image
 from sparkwell.app.first_looks import FirstLooks
 from sparkwell.app.guard.guarded import guarded, is_wanted, limits_of
 from sparkwell.app.guard.keeper import GuardKeeper
@@ -19,6 +18,8 @@ from sparkwell.app.guard.wedged import count_wedged
 from sparkwell.app.host import About, Host
 from sparkwell.app.keys.keeper import KeyKeeper
 from sparkwell.app.keys.service import KeyService
+from sparkwell.app.launching.fetchers import HostFetchers, pull_image
+from sparkwell.app.launching.starter import Starter, wish_of
 from sparkwell.app.ollama.starts import OllamaStarts
 from sparkwell.app.on_demand import OnDemandStarts
 from sparkwell.app.paths import Paths
@@ -27,7 +28,6 @@ from sparkwell.app.remembering import Remembering
 from sparkwell.app.seen import Seen
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import Settings
-from sparkwell.app.starter import Starter, wish_of
 from sparkwell.app.status.box import memory_of
 from sparkwell.app.status.describing import Describer
 from sparkwell.app.supervising import make_journal, make_supervisor

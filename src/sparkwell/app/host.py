@@ -9,15 +9,23 @@ from typing import Any, Literal, cast
 import sparkwell
 from sparkwell.admin import API_VERSION
 from sparkwell.admin.api import UpBody
-from sparkwell.app.admission import admitted, own_wishes, refuse_other_wish
 from sparkwell.app.backend import ServedModels
 from sparkwell.app.diagnosing.parts import DaemonParts
+from sparkwell.app.launching.admission import admitted, own_wishes, refuse_other_wish
+from sparkwell.app.launching.flags import StartWish
+from sparkwell.app.launching.starter import (
+    DRIVER,
+    FORCE,
+    IMAGE,
+    PROFILE,
+    Start,
+    Starter,
+    given_labels,
+)
 from sparkwell.app.running import WhatRuns
 from sparkwell.app.seen import Seen
 from sparkwell.app.served import Served
 from sparkwell.app.service import ModelService
-from sparkwell.app.starter import DRIVER, FORCE, IMAGE, PROFILE, Start, Starter, given_labels
-from sparkwell.app.starting import StartWish
 from sparkwell.app.status.about import About
 from sparkwell.app.status.box import queue_of, switch_of
 from sparkwell.app.status.describing import Describer, flags_of, label

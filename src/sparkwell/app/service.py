@@ -8,14 +8,14 @@ from pathlib import Path
 import sparkwell.catalog
 from sparkwell.app.back_ends import choose_back_end, sleep_flags
 from sparkwell.app.budget import reserved_bytes
+from sparkwell.app.launching.flags import Chosen, StartWish, choose_flags, profile_flags
+from sparkwell.app.launching.ways import Way, Ways
 from sparkwell.app.models import host_changes
 from sparkwell.app.paths import Paths
 from sparkwell.app.planning import Planning
 from sparkwell.app.served import Served, served
 from sparkwell.app.settings.config import ModelSettings, Settings
 from sparkwell.app.settings.forms import parse_mount
-from sparkwell.app.starting import Chosen, StartWish, choose_flags, profile_flags
-from sparkwell.app.ways import Way, Ways
 from sparkwell.catalog import Catalog, Recipe
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import EnvironmentFault

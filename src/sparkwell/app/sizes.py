@@ -4,10 +4,10 @@ import json
 from dataclasses import replace
 
 from sparkwell.app.budget import budget_bytes
+from sparkwell.app.launching.flags import StartWish
+from sparkwell.app.launching.starter import given_labels
+from sparkwell.app.launching.ways import Way
 from sparkwell.app.service import ModelService
-from sparkwell.app.starter import given_labels
-from sparkwell.app.starting import StartWish
-from sparkwell.app.ways import Way
 from sparkwell.catalog import Recipe
 from sparkwell.core.errors import SparkwellError
 from sparkwell.planner.fit import UTILIZATION

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from sparkwell.app.budget import budget_bytes
 from sparkwell.app.lately import Lately
-from sparkwell.app.presence import Presence, not_here, presence_of
+from sparkwell.app.launching.flags import StartWish
+from sparkwell.app.launching.presence import Presence, not_here, presence_of
+from sparkwell.app.launching.ways import Way
 from sparkwell.app.served import Served
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import ModelSettings
 from sparkwell.app.sizes import PlannedSizes
-from sparkwell.app.starting import StartWish
-from sparkwell.app.ways import Way
 from sparkwell.catalog import Recipe
 from sparkwell.checks.folders import STATE_BYTES
 from sparkwell.core.errors import NotReadyError, SparkwellError

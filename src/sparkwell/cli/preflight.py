@@ -62,9 +62,9 @@ def start_asked(
     image: str | None = None,
 ) -> "Asked":
     """The start that is to be looked at; UsageError for a model of Ollama's."""
+    from sparkwell.app.launching.flags import StartWish
     from sparkwell.app.planning import parse_flags
     from sparkwell.app.preflight.report import Asked
-    from sparkwell.app.starting import StartWish
 
     recipe = context.models.served(model).recipe
     if recipe is None:

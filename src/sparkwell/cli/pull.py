@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from sparkwell.app.fetching import (
+from sparkwell.app.launching.fetching import (
     HUB,
     Fetching,
     Pulled,

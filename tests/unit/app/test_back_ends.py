@@ -11,7 +11,7 @@ from sparkwell.app.back_ends import (
     sleep_environment,
     sleep_flags,
 )
-from sparkwell.app.ways import Way
+from sparkwell.app.launching.ways import Way
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import ConflictError
 from sparkwell.core.units import GIB

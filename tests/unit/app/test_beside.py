@@ -8,9 +8,9 @@ import pytest
 from tests.unit.app.test_terms import SMALL, Bench, Make, make, served
 
 from sparkwell.app.coming_back import Back, leavings
+from sparkwell.app.launching.starter import Starter
 from sparkwell.app.on_demand import OnDemandStarts
 from sparkwell.app.service import ModelService
-from sparkwell.app.starter import Starter
 from sparkwell.core.launch import HELD, Endpoint, ExitRecord
 from sparkwell.core.units import GIB
 from sparkwell.supervisor import messages

@@ -7,9 +7,9 @@ import pytest
 from tests.unit.app.test_host import GATES, until
 from tests.unit.app.test_host_switching import ONE, OTHER, Switching, bench
 
-from sparkwell.app.presence import Presence
+from sparkwell.app.launching.presence import Presence
+from sparkwell.app.launching.ways import Way, Ways
 from sparkwell.app.service import Availability, ModelService
-from sparkwell.app.ways import Way, Ways
 from sparkwell.catalog.ollama import OllamaName
 from sparkwell.core.errors import NotReadyError
 from sparkwell.supervisor.box import State

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from sparkwell.app.launching.flags import StartWish
 from sparkwell.app.ollama.server import OllamaServer
 from sparkwell.app.ollama.starts import OllamaStarts
 from sparkwell.app.paths import find_paths
 from sparkwell.app.planning import Planning
 from sparkwell.app.served import Served, served
 from sparkwell.app.settings.config import ModelSettings, Settings
-from sparkwell.app.starting import StartWish
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import ConflictError, EnvironmentFault, UsageError
 from sparkwell.core.phases import Phase, PhaseMark

@@ -10,11 +10,8 @@ import pytest
 from tests.unit.app.test_host import Bench as HostBench
 from tests.unit.app.test_host import Ollama
 
-from sparkwell.app.on_demand import OTHERS, OnDemandStarts
-from sparkwell.app.seen import Seen
-from sparkwell.app.served import Served
-from sparkwell.app.settings.config import Settings
-from sparkwell.app.starter import (
+from sparkwell.app.launching.flags import StartWish
+from sparkwell.app.launching.starter import (
     DRIVER,
     FORCE,
     IMAGE,
@@ -25,7 +22,10 @@ from sparkwell.app.starter import (
     given_labels,
     wish_of,
 )
-from sparkwell.app.starting import StartWish
+from sparkwell.app.on_demand import OTHERS, OnDemandStarts
+from sparkwell.app.seen import Seen
+from sparkwell.app.served import Served
+from sparkwell.app.settings.config import Settings
 from sparkwell.app.terms import TermsMaker
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import ConflictError, NotReadyError, UnknownModelError, UsageError

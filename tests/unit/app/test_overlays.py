@@ -13,6 +13,8 @@ from sparkwell.app import back_ends
 from sparkwell.app.composing.making import Composing
 from sparkwell.app.composing.wish import ComposeWish
 from sparkwell.app.editing.trial import try_out
+from sparkwell.app.launching.flags import StartWish
+from sparkwell.app.launching.ways import Way, Ways
 from sparkwell.app.models import load_models
 from sparkwell.app.own_plans import as_started
 from sparkwell.app.paths import find_paths
@@ -20,8 +22,6 @@ from sparkwell.app.planning import Wish
 from sparkwell.app.preflight.plan import summary_of
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import Settings
-from sparkwell.app.starting import StartWish
-from sparkwell.app.ways import Way, Ways
 from sparkwell.catalog import load_catalog
 from sparkwell.catalog.tuned_files import write_tuned
 from sparkwell.core.errors import ConflictError, UsageError

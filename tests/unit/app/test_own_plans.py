@@ -9,6 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from sparkwell.app import back_ends
+from sparkwell.app.launching.flags import StartWish
+from sparkwell.app.launching.together import shared_out
+from sparkwell.app.launching.ways import Way, Ways
 from sparkwell.app.own_plans import as_started
 from sparkwell.app.paths import find_paths
 from sparkwell.app.placing import place_models
@@ -16,9 +19,6 @@ from sparkwell.app.planning import Target, Wish
 from sparkwell.app.preflight.plan import summary_of
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import Settings
-from sparkwell.app.starting import StartWish
-from sparkwell.app.together import shared_out
-from sparkwell.app.ways import Way, Ways
 from sparkwell.catalog import load_catalog
 from sparkwell.cli.main import cli
 from sparkwell.core.errors import EnvironmentFault

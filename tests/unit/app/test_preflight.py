@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import sparkwell.app.preflight.report as preflight_module
+from sparkwell.app.launching.flags import StartWish
 from sparkwell.app.lock import held
 from sparkwell.app.models import load_models
 from sparkwell.app.paths import find_paths
@@ -16,7 +17,6 @@ from sparkwell.app.preflight.report import Asked, Report, must_pass, preflight, 
 from sparkwell.app.preflight.scope import daemon_pid, scope_of
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import Settings
-from sparkwell.app.starting import StartWish
 from sparkwell.core.errors import EnvironmentFault, UsageError
 from sparkwell.core.findings import Finding, Remedy, Severity
 from sparkwell.core.units import GIB

@@ -6,9 +6,9 @@ import pytest
 from tests.unit.app.test_terms import SMALL, Make, make, served
 
 from sparkwell.admin.api import UpBody
-from sparkwell.app.admission import admitted, own_wishes
+from sparkwell.app.launching.admission import admitted, own_wishes
+from sparkwell.app.launching.starter import Starter
 from sparkwell.app.service import ModelService
-from sparkwell.app.starter import Starter
 from sparkwell.core.errors import ConflictError
 
 __all__ = ["make"]

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from sparkwell.app.launching.flags import StartWish
 from sparkwell.app.models import host_changes, load_models
 from sparkwell.app.paths import Paths, find_paths
 from sparkwell.app.service import PACKAGE_MODELS, ModelService
 from sparkwell.app.settings.config import ModelSettings, Settings
-from sparkwell.app.starting import StartWish
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import DocumentError, EnvironmentFault, UsageError
 from sparkwell.core.launch import Endpoint

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sparkwell.app.composing.wish import DEFAULT_PROFILE, GUIDE, ComposeWish, Place
-from sparkwell.app.images import require_image
+from sparkwell.app.launching.images import require_image
 from sparkwell.app.planning import Target, Wish, default_version
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import Settings

@@ -14,9 +14,9 @@ from sparkwell.app.diagnosing.remembered import Remembered, remembered
 from sparkwell.app.diagnosing.resting import Ended, resting_runs
 from sparkwell.app.diagnosing.secrets import clean_runs, clean_serving
 from sparkwell.app.drivers import Drivers, make_drivers
-from sparkwell.app.fetching import Fetching
 from sparkwell.app.guard.guarded import is_wanted, limits_of
 from sparkwell.app.keys.reading import lost_keys
+from sparkwell.app.launching.fetching import Fetching
 from sparkwell.app.preflight.report import Asked, of_this_daemon, with_plan
 from sparkwell.app.preflight.scope import daemon_pid, find_way, scope_of
 from sparkwell.app.service import ModelService

@@ -7,12 +7,12 @@ from typing import Any
 from sparkwell.app.composing.making import Composing
 from sparkwell.app.composing.service import DigestOf
 from sparkwell.app.composing.wish import ComposeWish
+from sparkwell.app.launching.flags import StartWish
+from sparkwell.app.launching.ways import Way
 from sparkwell.app.own_plans import as_started
 from sparkwell.app.planning import Wish, default_version
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import ModelSettings
-from sparkwell.app.starting import StartWish
-from sparkwell.app.ways import Way
 from sparkwell.catalog import Recipe
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.catalog.tuned import goal_of

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from sparkwell.app.budget import BUDGET, budget_bytes, reserved_bytes
+from sparkwell.app.launching.flags import StartWish
+from sparkwell.app.launching.presence import not_here
+from sparkwell.app.launching.starter import Start
 from sparkwell.app.ollama.flags import NUM_CTX, wanted_context
 from sparkwell.app.ollama.server import OllamaServer
 from sparkwell.app.planning import Planning
-from sparkwell.app.presence import not_here
 from sparkwell.app.served import Served
 from sparkwell.app.settings.config import Settings
-from sparkwell.app.starter import Start
-from sparkwell.app.starting import StartWish
 from sparkwell.catalog.ollama import is_ollama
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import ConflictError, SparkwellError, UsageError

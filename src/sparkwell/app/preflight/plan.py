@@ -2,10 +2,10 @@
 
 from math import ceil
 
+from sparkwell.app.launching.flags import StartWish, wish_to_plan
+from sparkwell.app.launching.ways import Way
 from sparkwell.app.planning import Target
 from sparkwell.app.service import ModelService
-from sparkwell.app.starting import StartWish, wish_to_plan
-from sparkwell.app.ways import Way
 from sparkwell.catalog import Recipe
 from sparkwell.catalog.described import describe_recipe
 from sparkwell.catalog.recipe import FlagValue

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 
+from sparkwell.app.launching.ways import Driver, Way
 from sparkwell.app.preflight.plan import summary_of
 from sparkwell.app.preflight.scope import Asked, find_way, scope_of
 from sparkwell.app.service import ModelService
-from sparkwell.app.ways import Driver, Way
 from sparkwell.checks.preflight import preflight as judge
 from sparkwell.checks.snapshot import Gap, Snapshot
 from sparkwell.core.errors import EnvironmentFault

@@ -5,12 +5,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sparkwell.app.fetching import Fetching
+from sparkwell.app.launching.fetching import Fetching
+from sparkwell.app.launching.flags import StartWish
+from sparkwell.app.launching.ways import Driver, Way
 from sparkwell.app.lock import is_held
 from sparkwell.app.paths import Paths
 from sparkwell.app.service import ModelService
-from sparkwell.app.starting import StartWish
-from sparkwell.app.ways import Driver, Way
 from sparkwell.catalog import Recipe
 from sparkwell.checks.docker_parts import Image
 from sparkwell.checks.image import ARCHITECTURES

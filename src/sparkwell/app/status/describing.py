@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from sparkwell.app.launching.starter import DRIVER, FORCE, IMAGE, PROFILE, SET, WAY_BACK
 from sparkwell.app.service import ModelService
-from sparkwell.app.starter import DRIVER, FORCE, IMAGE, PROFILE, SET, WAY_BACK
 from sparkwell.catalog.guide_claims import claims_for
 from sparkwell.core.launch import LaunchSpec
 from sparkwell.core.phases import Phase

@@ -9,7 +9,7 @@ from sparkwell.cli.verify.session import Wish, instance_of
 from sparkwell.core.errors import ConflictError, UsageError
 
 if TYPE_CHECKING:
-    from sparkwell.app.ways import Way
+    from sparkwell.app.launching.ways import Way
     from sparkwell.bench.suites import Suite
     from sparkwell.catalog import Recipe
 
@@ -74,8 +74,8 @@ def _check_profile(context: Context, wish: Wish, way: "Way | None") -> None:
 
     That it does not fit is pre-flight's to find.
     """
+    from sparkwell.app.launching.flags import StartWish, choose_flags
     from sparkwell.app.planning import parse_flags
-    from sparkwell.app.starting import StartWish, choose_flags
 
     if wish.profile is None or way is None:
         return

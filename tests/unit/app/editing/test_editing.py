@@ -17,12 +17,12 @@ from sparkwell.app.composing.making import Composing
 from sparkwell.app.composing.wish import ComposeWish
 from sparkwell.app.editing.editing import Editing
 from sparkwell.app.editing.file import MISSING
+from sparkwell.app.launching.ways import Way, Ways
 from sparkwell.app.own_plans import as_started
 from sparkwell.app.paths import find_paths
 from sparkwell.app.planning import Wish
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import Settings, load_settings
-from sparkwell.app.ways import Way, Ways
 from sparkwell.catalog import load_catalog
 from sparkwell.catalog.tuned_files import write_tuned
 from sparkwell.core.errors import (

@@ -13,10 +13,10 @@ import pytest
 import uvloop
 from tests.unit.app.verifying.parts import MODEL, bench, gathered, plan
 
+from sparkwell.app.launching.ways import Way
 from sparkwell.app.verifying.files import read
 from sparkwell.app.verifying.gathered import Step
 from sparkwell.app.verifying.scrub import Private
-from sparkwell.app.ways import Way
 from sparkwell.catalog import load_catalog
 from sparkwell.cli.bench.measuring import until_stopped
 from sparkwell.cli.bringing_up import Begun

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from sparkwell.app.images import require_image
+from sparkwell.app.launching.images import require_image
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import ConflictError
 from sparkwell.hardware.description import find_machine

@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 
-from sparkwell.app.fetching import Fetching, wanted_recipe
+from sparkwell.app.launching.fetching import Fetching, wanted_recipe
+from sparkwell.app.launching.flags import StartWish
+from sparkwell.app.launching.starter import OnShare
+from sparkwell.app.launching.ways import Way
 from sparkwell.app.preflight.report import Asked, must_pass, preflight
 from sparkwell.app.service import ModelService
-from sparkwell.app.starter import OnShare
-from sparkwell.app.starting import StartWish
-from sparkwell.app.ways import Way
 from sparkwell.catalog import Recipe
 from sparkwell.core.errors import EnvironmentFault
 from sparkwell.drivers.compose import images

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from sparkwell.admin.api import UpBody
-from sparkwell.app.admission import admitted, own_wishes, refuse_other_wish
+from sparkwell.app.launching.admission import admitted, own_wishes, refuse_other_wish
+from sparkwell.app.launching.flags import StartWish
+from sparkwell.app.launching.starter import SET, OnShare, Start, Starter
+from sparkwell.app.launching.ways import Way
 from sparkwell.app.paths import find_paths
 from sparkwell.app.served import Served
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import Settings
-from sparkwell.app.starter import SET, OnShare, Start, Starter
-from sparkwell.app.starting import StartWish
-from sparkwell.app.ways import Way
 from sparkwell.catalog import Recipe, load_catalog
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import ConflictError

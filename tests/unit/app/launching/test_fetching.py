@@ -7,8 +7,14 @@ from typing import Any
 import pytest
 from tests.hub_server import sha256
 
-from sparkwell.app import fetching
-from sparkwell.app.fetching import Fetching, Wanted, bundled, wanted_recipe, wanted_repository
+from sparkwell.app.launching import fetching
+from sparkwell.app.launching.fetching import (
+    Fetching,
+    Wanted,
+    bundled,
+    wanted_recipe,
+    wanted_repository,
+)
 from sparkwell.app.settings.config import FolderSettings, Settings
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import UsageError

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sparkwell.app.budget import BUDGET
+from sparkwell.app.launching.flags import StartWish
+from sparkwell.app.launching.ways import Way
 from sparkwell.app.served import Served
 from sparkwell.app.service import ModelService
-from sparkwell.app.starting import StartWish
-from sparkwell.app.ways import Way
 from sparkwell.catalog import Recipe
 from sparkwell.catalog.described import describe_recipe
 from sparkwell.catalog.recipe import FlagValue

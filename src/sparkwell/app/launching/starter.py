@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Protocol
 
 from sparkwell.app.back_ends import sleep_environment
-from sparkwell.app.images import require_image
+from sparkwell.app.launching.flags import Chosen, StartWish
+from sparkwell.app.launching.images import require_image
+from sparkwell.app.launching.ways import Way
 from sparkwell.app.served import Served
 from sparkwell.app.service import ModelService
-from sparkwell.app.starting import Chosen, StartWish
-from sparkwell.app.ways import Way
 from sparkwell.catalog import Recipe
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.launch import BACK_END, HELD, Endpoint, LaunchSpec

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sparkwell.admin.api import UpBody
+from sparkwell.app.launching.flags import DEFAULT_PROFILE, StartWish
+from sparkwell.app.launching.starter import PROFILE, Start, Starter, given_labels
+from sparkwell.app.launching.together import shared_out
 from sparkwell.app.served import Served
 from sparkwell.app.service import ModelService
-from sparkwell.app.starter import PROFILE, Start, Starter, given_labels
-from sparkwell.app.starting import DEFAULT_PROFILE, StartWish
 from sparkwell.app.status.describing import flags_of, label
-from sparkwell.app.together import shared_out
 from sparkwell.core.errors import ConflictError
 from sparkwell.core.launch import LaunchSpec
 from sparkwell.drivers.routing import route

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from sparkwell.app.launching.ways import Ways
 from sparkwell.app.settings.config import ContainerSettings, EngineSettings, ModelSettings, Settings
-from sparkwell.app.ways import Ways
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import EnvironmentFault, UsageError
 from sparkwell.drivers.environments import Installed

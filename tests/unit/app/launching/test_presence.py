@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tests.unit.drivers.test_ollama_store import MODEL, layer, put
 
+from sparkwell.app.launching.presence import Presence, presence_of
 from sparkwell.app.paths import find_paths
-from sparkwell.app.presence import Presence, presence_of
 from sparkwell.app.quickly import Quickly
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import Settings

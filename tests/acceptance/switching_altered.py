@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sparkwell.app import back_ends, building, supervising, terms
+from sparkwell.app.daemon import back_ends, building, supervising, terms
 from sparkwell.app.guard import guarded
 from sparkwell.app.guard.machine_memory import MachineMemory
 from sparkwell.app.launching.fetchers import HostFetchers

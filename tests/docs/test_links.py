@@ -44,7 +44,7 @@ def is_path(text: str) -> bool:
 
 
 def test_paths_are_told_from_other_words() -> None:
-    assert is_path("src/sparkwell/app/daemon.py")
+    assert is_path("src/sparkwell/app/daemon/process.py")
     assert is_path("supervisor/machine.py")
     assert not is_path("application/json")
     assert not is_path(".venv/bin/sparkwell")

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import sparkwell.catalog
-from sparkwell.app.back_ends import choose_back_end, sleep_flags
 from sparkwell.app.budget import reserved_bytes
+from sparkwell.app.daemon.back_ends import choose_back_end, sleep_flags
 from sparkwell.app.launching.flags import Chosen, StartWish, choose_flags, profile_flags
 from sparkwell.app.launching.ways import Way, Ways
 from sparkwell.app.models import host_changes

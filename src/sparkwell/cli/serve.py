@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import uvloop
 
-from sparkwell.app.daemon import Daemon
+from sparkwell.app.daemon.process import Daemon
 from sparkwell.app.settings.config import Settings, TlsSettings, refuse_port
 from sparkwell.cli.context import Context, pass_context
 from sparkwell.core.errors import UsageError

@@ -5,11 +5,11 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from tests.unit.app.test_terms import SMALL, Bench, Make, make, served
+from tests.unit.app.daemon.test_terms import SMALL, Bench, Make, make, served
 
-from sparkwell.app.coming_back import Back, leavings
+from sparkwell.app.daemon.coming_back import Back, leavings
+from sparkwell.app.daemon.on_demand import OnDemandStarts
 from sparkwell.app.launching.starter import Starter
-from sparkwell.app.on_demand import OnDemandStarts
 from sparkwell.app.service import ModelService
 from sparkwell.core.launch import HELD, Endpoint, ExitRecord
 from sparkwell.core.units import GIB

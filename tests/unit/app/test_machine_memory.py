@@ -11,7 +11,7 @@ import pytest
 from tests.unit.supervisor.switching_bench import Bench as Switching
 from tests.unit.supervisor.switching_bench import with_sleep
 
-from sparkwell.app.first_looks import FirstLooks
+from sparkwell.app.daemon.first_looks import FirstLooks
 from sparkwell.app.guard import machine_memory, memory_looks
 from sparkwell.app.guard.machine_memory import MachineMemory
 from sparkwell.app.guard.memory_looks import looker

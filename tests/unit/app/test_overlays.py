@@ -9,9 +9,9 @@ import pytest
 import yaml
 from tests.unit.catalog.overlays import overlay
 
-from sparkwell.app import back_ends
 from sparkwell.app.composing.making import Composing
 from sparkwell.app.composing.wish import ComposeWish
+from sparkwell.app.daemon import back_ends
 from sparkwell.app.editing.trial import try_out
 from sparkwell.app.launching.flags import StartWish
 from sparkwell.app.launching.ways import Way, Ways

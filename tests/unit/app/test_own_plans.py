@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from sparkwell.app import back_ends
+from sparkwell.app.daemon import back_ends
 from sparkwell.app.launching.flags import StartWish
 from sparkwell.app.launching.together import shared_out
 from sparkwell.app.launching.ways import Way, Ways

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from sparkwell.admin.api import Control
 from sparkwell.app.admin_key import AdminKey
-from sparkwell.app.building import Built
+from sparkwell.app.daemon.building import Built
 from sparkwell.app.dashboard.catalog import CatalogPages
 from sparkwell.app.dashboard.keys import DashboardKeys
 from sparkwell.app.dashboard.logs import Logs

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable
 
-from sparkwell.app.first_looks import FirstLook, FirstLooks
+from sparkwell.app.daemon.first_looks import FirstLook, FirstLooks
 from sparkwell.app.guard.memory_looks import looker
 from sparkwell.core.errors import ConflictError, SparkwellError
 from sparkwell.core.launch import LaunchSpec

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from sparkwell.app.back_ends import sleep_environment
+from sparkwell.app.daemon.back_ends import sleep_environment
 from sparkwell.app.launching.flags import Chosen, StartWish
 from sparkwell.app.launching.images import require_image
 from sparkwell.app.launching.ways import Way

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
-from sparkwell.app.building import Built
+from sparkwell.app.daemon.building import Built
 from sparkwell.app.listener.certificate_files import TlsFiles
 from sparkwell.app.listener.exposure import rules_of
 from sparkwell.app.listener.sockets import listen_tcp

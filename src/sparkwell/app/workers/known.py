@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, suppress
 from typing import cast
 
-from sparkwell.app.backend import DEFAULT, ServedModels
+from sparkwell.app.daemon.backend import DEFAULT, ServedModels
 from sparkwell.app.service import ModelService
 from sparkwell.core.errors import SparkwellError
 from sparkwell.core.events import Event

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from sparkwell.app.building import Built
+from sparkwell.app.daemon.building import Built
 from sparkwell.app.listener.exposure import rules_of
 from sparkwell.app.listener.sockets import listen_tcp
 from sparkwell.app.listener.tls import Tls

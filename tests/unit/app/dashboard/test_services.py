@@ -6,9 +6,9 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
-from tests.unit.app.test_building import made
+from tests.unit.app.daemon.test_building import made
 
-from sparkwell.app.building import Built
+from sparkwell.app.daemon.building import Built
 from sparkwell.app.dashboard.making import services_of
 from sparkwell.app.dashboard.rounds import box_figures, round_of
 from sparkwell.app.dashboard.services import DashboardServices

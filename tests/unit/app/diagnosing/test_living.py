@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkwell.app.building import Built, build
+from sparkwell.app.daemon.building import Built, build
 from sparkwell.app.diagnosing.living import without_runs
 from sparkwell.app.diagnosing.parts import DaemonParts, from_json
 from sparkwell.app.paths import find_paths

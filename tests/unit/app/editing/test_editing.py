@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from tests.unit.catalog.overlays import overlay
 
-from sparkwell.app import back_ends
 from sparkwell.app.composing.making import Composing
 from sparkwell.app.composing.wish import ComposeWish
+from sparkwell.app.daemon import back_ends
 from sparkwell.app.editing.editing import Editing
 from sparkwell.app.editing.file import MISSING
 from sparkwell.app.launching.ways import Way, Ways

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from sparkwell.app import back_ends
+from sparkwell.app.daemon import back_ends
+from sparkwell.app.daemon.terms import TermsMaker
 from sparkwell.app.editing.editing import Editing
 from sparkwell.app.launching.flags import StartWish
 from sparkwell.app.launching.ways import Way, Ways
 from sparkwell.app.paths import find_paths
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import Settings
-from sparkwell.app.terms import TermsMaker
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import DocumentError
 from sparkwell.core.units import GIB

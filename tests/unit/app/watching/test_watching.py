@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from tests.unit.app.test_building import made
+from tests.unit.app.daemon.test_building import made
 
-from sparkwell.app.building import Built
+from sparkwell.app.daemon.building import Built
 from sparkwell.supervisor.box import State
 
 

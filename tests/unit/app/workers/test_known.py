@@ -4,7 +4,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.unit.app.test_host import Bench
+from tests.unit.app.daemon.test_host import Bench
 
 from sparkwell.app.settings.config import Settings
 from sparkwell.app.workers import known

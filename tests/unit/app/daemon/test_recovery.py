@@ -11,9 +11,9 @@ import pytest
 from tests.unit.supervisor.switching_bench import Bench as Switching
 from tests.unit.supervisor.test_actor import turns, until
 
-from sparkwell.app.coming_back import Back, leavings
-from sparkwell.app.recovery import BOOT_ID, Recovery, read_boot_id
-from sparkwell.app.remembering import KEPT
+from sparkwell.app.daemon.coming_back import Back, leavings
+from sparkwell.app.daemon.recovery import BOOT_ID, Recovery, read_boot_id
+from sparkwell.app.daemon.remembering import KEPT
 from sparkwell.core.errors import EnvironmentFault, UnknownModelError
 from sparkwell.core.launch import BACK_END, HELD
 from sparkwell.store import BreakerRow, Resident, Store

@@ -9,7 +9,8 @@ from unittest.mock import Mock
 
 import pytest
 
-from sparkwell.app import back_ends
+from sparkwell.app.daemon import back_ends
+from sparkwell.app.daemon.terms import TermsMaker
 from sparkwell.app.launching.flags import StartWish
 from sparkwell.app.launching.presence import Presence
 from sparkwell.app.launching.ways import Way, Ways
@@ -17,7 +18,6 @@ from sparkwell.app.paths import find_paths
 from sparkwell.app.served import lost
 from sparkwell.app.service import Availability, ModelService
 from sparkwell.app.settings.config import Settings
-from sparkwell.app.terms import TermsMaker
 from sparkwell.catalog import Recipe, load_catalog
 from sparkwell.catalog.ollama import OllamaName
 from sparkwell.core.errors import ConflictError, EnvironmentFault, NotReadyError, SparkwellError

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sparkwell.app.seen import Seen
+from sparkwell.app.daemon.seen import Seen
 from sparkwell.app.served import Served
 from sparkwell.core.errors import ConflictError, EnvironmentFault, UsageError
 from sparkwell.supervisor.box import State

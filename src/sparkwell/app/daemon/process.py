@@ -12,10 +12,11 @@ from aiohttp import web
 
 from sparkwell.admin.api import admin_application
 from sparkwell.admin.keys import add_own_key_route
-from sparkwell.app.beginning import Beginning
-from sparkwell.app.building import Built, build
+from sparkwell.app.daemon.beginning import Beginning
+from sparkwell.app.daemon.building import Built, build
+from sparkwell.app.daemon.host import About
+from sparkwell.app.daemon.preloading import preload
 from sparkwell.app.dashboard.making import make_dashboard
-from sparkwell.app.host import About
 from sparkwell.app.keys.own_key import OwnKey
 from sparkwell.app.listener.announcing import announce, ending
 from sparkwell.app.listener.exposure import asks_for_keys, open_to_all, refuse_to_expose
@@ -25,7 +26,6 @@ from sparkwell.app.listener.sockets import listen_unix, running
 from sparkwell.app.listener.tls import Tls
 from sparkwell.app.lock import held
 from sparkwell.app.paths import Paths
-from sparkwell.app.preloading import preload
 from sparkwell.app.settings.config import Settings
 from sparkwell.catalog import Catalog
 from sparkwell.drivers.routing import RoutingDriver

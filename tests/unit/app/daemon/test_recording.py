@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkwell.app.recording import Recorder
+from sparkwell.app.daemon.recording import Recorder
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import EnvironmentFault
 from sparkwell.core.launch import Endpoint, LaunchSpec

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from sparkwell.app.budget import budget_bytes
-from sparkwell.app.lately import Lately
+from sparkwell.app.daemon.lately import Lately
+from sparkwell.app.daemon.sizes import PlannedSizes
 from sparkwell.app.launching.flags import StartWish
 from sparkwell.app.launching.presence import Presence, not_here, presence_of
 from sparkwell.app.launching.ways import Way
 from sparkwell.app.served import Served
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import ModelSettings
-from sparkwell.app.sizes import PlannedSizes
 from sparkwell.catalog import Recipe
 from sparkwell.checks.folders import STATE_BYTES
 from sparkwell.core.errors import NotReadyError, SparkwellError

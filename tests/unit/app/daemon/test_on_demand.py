@@ -7,9 +7,12 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
-from tests.unit.app.test_host import Bench as HostBench
-from tests.unit.app.test_host import Ollama
+from tests.unit.app.daemon.test_host import Bench as HostBench
+from tests.unit.app.daemon.test_host import Ollama
 
+from sparkwell.app.daemon.on_demand import OTHERS, OnDemandStarts
+from sparkwell.app.daemon.seen import Seen
+from sparkwell.app.daemon.terms import TermsMaker
 from sparkwell.app.launching.flags import StartWish
 from sparkwell.app.launching.starter import (
     DRIVER,
@@ -22,11 +25,8 @@ from sparkwell.app.launching.starter import (
     given_labels,
     wish_of,
 )
-from sparkwell.app.on_demand import OTHERS, OnDemandStarts
-from sparkwell.app.seen import Seen
 from sparkwell.app.served import Served
 from sparkwell.app.settings.config import Settings
-from sparkwell.app.terms import TermsMaker
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import ConflictError, NotReadyError, UnknownModelError, UsageError
 from sparkwell.core.launch import HELD, Endpoint, LaunchSpec

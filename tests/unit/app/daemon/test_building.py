@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from sparkwell.admin.api import UpBody
-from sparkwell.app import building
-from sparkwell.app.building import Built, build
-from sparkwell.app.host import About, Host
+from sparkwell.app.daemon import building
+from sparkwell.app.daemon.building import Built, build
+from sparkwell.app.daemon.host import About, Host
+from sparkwell.app.daemon.preloading import preload
+from sparkwell.app.daemon.supervising import new_id, policy_of
 from sparkwell.app.paths import Paths, find_paths
 from sparkwell.app.planning import Planning
-from sparkwell.app.preloading import preload
 from sparkwell.app.settings.config import Settings, SwitchingSettings
-from sparkwell.app.supervising import new_id, policy_of
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import ConflictError
 from sparkwell.core.launch import Endpoint, LaunchSpec

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkwell.app.lately import LATELY_S, Lately
+from sparkwell.app.daemon.lately import LATELY_S, Lately
 from sparkwell.supervisor.terms import Terms
 
 TOTAL = 1000

@@ -10,7 +10,7 @@ import pytest
 from tests.unit.supervisor.switching_bench import Bench as Switching
 from tests.unit.supervisor.test_actor import turns, until
 
-from sparkwell.app.remembering import KEPT, Remembering, breakers_of
+from sparkwell.app.daemon.remembering import KEPT, Remembering, breakers_of
 from sparkwell.core.errors import EnvironmentFault
 from sparkwell.core.launch import HELD
 from sparkwell.store import BreakerRow, Resident, Store

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from sparkwell.admin.api import UpBody
-from sparkwell.app.beginning import Beginning
+from sparkwell.app.daemon.beginning import Beginning
 from sparkwell.core.events import Event
 
 

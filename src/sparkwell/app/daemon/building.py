@@ -8,30 +8,30 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from sparkwell.app.daemon.first_looks import FirstLooks
+from sparkwell.app.daemon.host import About, Host
+from sparkwell.app.daemon.on_demand import OnDemandStarts
+from sparkwell.app.daemon.recovery import Recovery, read_boot_id
+from sparkwell.app.daemon.remembering import Remembering
+from sparkwell.app.daemon.seen import Seen
+from sparkwell.app.daemon.supervising import make_journal, make_supervisor
+from sparkwell.app.daemon.terms import TermsMaker
 from sparkwell.app.diagnosing.living import Living
 from sparkwell.app.drivers import Drivers, make_drivers
-from sparkwell.app.first_looks import FirstLooks
 from sparkwell.app.guard.guarded import guarded, is_wanted, limits_of
 from sparkwell.app.guard.keeper import GuardKeeper
 from sparkwell.app.guard.machine_memory import MachineMemory
 from sparkwell.app.guard.wedged import count_wedged
-from sparkwell.app.host import About, Host
 from sparkwell.app.keys.keeper import KeyKeeper
 from sparkwell.app.keys.service import KeyService
 from sparkwell.app.launching.fetchers import HostFetchers, pull_image
 from sparkwell.app.launching.starter import Starter, wish_of
 from sparkwell.app.ollama.starts import OllamaStarts
-from sparkwell.app.on_demand import OnDemandStarts
 from sparkwell.app.paths import Paths
-from sparkwell.app.recovery import Recovery, read_boot_id
-from sparkwell.app.remembering import Remembering
-from sparkwell.app.seen import Seen
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import Settings
 from sparkwell.app.status.box import memory_of
 from sparkwell.app.status.describing import Describer
-from sparkwell.app.supervising import make_journal, make_supervisor
-from sparkwell.app.terms import TermsMaker
 from sparkwell.app.watching.counts import Counts
 from sparkwell.app.watching.watching import Watching, make_watching
 from sparkwell.catalog import Catalog

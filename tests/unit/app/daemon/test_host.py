@@ -14,7 +14,8 @@ from tests.unit.catalog.overlays import overlay
 
 import sparkwell
 from sparkwell.admin.api import UpBody
-from sparkwell.app.host import About, Host
+from sparkwell.app.daemon.host import About, Host
+from sparkwell.app.daemon.terms import TermsMaker
 from sparkwell.app.launching.flags import StartWish
 from sparkwell.app.launching.starter import OnShare, Start, Starter
 from sparkwell.app.launching.ways import Way
@@ -23,7 +24,6 @@ from sparkwell.app.served import Served
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import Settings
 from sparkwell.app.status.describing import Describer
-from sparkwell.app.terms import TermsMaker
 from sparkwell.catalog import Recipe, load_catalog
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.catalog.tuned_files import write_tuned

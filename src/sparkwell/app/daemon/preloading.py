@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from sparkwell.admin.api import UpBody
-from sparkwell.app.building import Built
+from sparkwell.app.daemon.building import Built
 from sparkwell.core.errors import SparkwellError
 from sparkwell.supervisor.box import Leaving
 from sparkwell.supervisor.breaker import Breaker

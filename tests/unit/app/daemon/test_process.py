@@ -12,14 +12,14 @@ import aiohttp
 import pytest
 
 from sparkwell.admin.api import UpBody
-from sparkwell.app import daemon as daemon_module
-from sparkwell.app.daemon import Daemon
-from sparkwell.app.host import Host
+from sparkwell.app.daemon import process as daemon_module
+from sparkwell.app.daemon.host import Host
+from sparkwell.app.daemon.process import Daemon
+from sparkwell.app.daemon.supervising import new_id
 from sparkwell.app.lock import held
 from sparkwell.app.ollama.server import OllamaServer
 from sparkwell.app.paths import Paths, find_paths
 from sparkwell.app.settings.config import GatewaySettings, Settings
-from sparkwell.app.supervising import new_id
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import ConflictError, EnvironmentFault, SparkwellError
 from sparkwell.core.launch import Running

@@ -7,16 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.unit.app.test_host import GATES, Bench, until
+from tests.unit.app.daemon.test_host import GATES, Bench, until
 from tests.unit.supervisor.switching_bench import AT_ONCE
 
+from sparkwell.app.daemon.on_demand import OnDemandStarts
+from sparkwell.app.daemon.seen import Seen
+from sparkwell.app.daemon.terms import TermsMaker
 from sparkwell.app.launching.flags import StartWish
 from sparkwell.app.launching.starter import Starter
-from sparkwell.app.on_demand import OnDemandStarts
-from sparkwell.app.seen import Seen
 from sparkwell.app.served import Served
 from sparkwell.app.settings.config import Settings
-from sparkwell.app.terms import TermsMaker
 from sparkwell.core.errors import (
     ConflictError,
     EnvironmentFault,

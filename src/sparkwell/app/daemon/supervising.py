@@ -5,14 +5,14 @@ import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
+from sparkwell.app.daemon.on_demand import OnDemandStarts
+from sparkwell.app.daemon.recording import Recorder
+from sparkwell.app.daemon.remembering import Remembering, breakers_of
+from sparkwell.app.daemon.terms import TermsMaker
 from sparkwell.app.diagnosing.failed_start import FailedRuns
 from sparkwell.app.drivers import Drivers
 from sparkwell.app.guard.machine_memory import MachineMemory
-from sparkwell.app.on_demand import OnDemandStarts
-from sparkwell.app.recording import Recorder
-from sparkwell.app.remembering import Remembering, breakers_of
 from sparkwell.app.settings.config import Settings, SwitchingSettings
-from sparkwell.app.terms import TermsMaker
 from sparkwell.app.watching.counts import Counts
 from sparkwell.catalog import Catalog
 from sparkwell.core.events import Event

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from sparkwell.app.waiting import FRESH_S, ServedTicket, WaitingRoom
+from sparkwell.app.daemon.waiting import FRESH_S, ServedTicket, WaitingRoom
 from sparkwell.core.errors import NotReadyError
 from sparkwell.core.launch import Endpoint
 from sparkwell.core.phases import Phase

@@ -4,8 +4,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.unit.app.test_host import GATES, until
-from tests.unit.app.test_host_switching import ONE, OTHER, Switching, bench
+from tests.unit.app.daemon.test_host import GATES, until
+from tests.unit.app.daemon.test_host_switching import ONE, OTHER, Switching, bench
 
 from sparkwell.app.launching.presence import Presence
 from sparkwell.app.launching.ways import Way, Ways

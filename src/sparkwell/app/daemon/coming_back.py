@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sparkwell.app.remembering import KEPT
+from sparkwell.app.daemon.remembering import KEPT
 from sparkwell.core.errors import SparkwellError
 from sparkwell.core.launch import HELD
 from sparkwell.store import Intent, Resident

@@ -4,11 +4,11 @@ import json
 from collections.abc import Mapping
 from typing import Protocol
 
+from sparkwell.app.daemon.seen import Seen
+from sparkwell.app.daemon.terms import TermsMaker
+from sparkwell.app.daemon.waiting import ServedTicket, WaitingRoom
 from sparkwell.app.launching.starter import wish_of
-from sparkwell.app.seen import Seen
 from sparkwell.app.served import Served, of_recipe
-from sparkwell.app.terms import TermsMaker
-from sparkwell.app.waiting import ServedTicket, WaitingRoom
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.checks.serving_repeats import Ends
 from sparkwell.core.errors import UnknownModelError

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sparkwell.app.back_ends import (
+from sparkwell.app.daemon.back_ends import (
     choose_back_end,
     host_total_bytes,
     sleep_environment,

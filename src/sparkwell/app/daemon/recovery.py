@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sparkwell.app.coming_back import Back, TermsOf, leavings, who_left, who_was_ready
+from sparkwell.app.daemon.coming_back import Back, TermsOf, leavings, who_left, who_was_ready
 from sparkwell.store import Intent, Resident, Store
 from sparkwell.supervisor.actor import Supervisor
 from sparkwell.supervisor.adoption import Earlier

@@ -9,7 +9,11 @@ from typing import Any, Literal, cast
 import sparkwell
 from sparkwell.admin import API_VERSION
 from sparkwell.admin.api import UpBody
-from sparkwell.app.backend import ServedModels
+from sparkwell.app.daemon.backend import ServedModels
+from sparkwell.app.daemon.running import WhatRuns
+from sparkwell.app.daemon.seen import Seen
+from sparkwell.app.daemon.terms import TermsMaker
+from sparkwell.app.daemon.waiting import WaitingRoom
 from sparkwell.app.diagnosing.parts import DaemonParts
 from sparkwell.app.launching.admission import admitted, own_wishes, refuse_other_wish
 from sparkwell.app.launching.flags import StartWish
@@ -22,8 +26,6 @@ from sparkwell.app.launching.starter import (
     Starter,
     given_labels,
 )
-from sparkwell.app.running import WhatRuns
-from sparkwell.app.seen import Seen
 from sparkwell.app.served import Served
 from sparkwell.app.service import ModelService
 from sparkwell.app.status.about import About
@@ -31,8 +33,6 @@ from sparkwell.app.status.box import queue_of, switch_of
 from sparkwell.app.status.describing import Describer, flags_of, label
 from sparkwell.app.status.figures import with_figures
 from sparkwell.app.surroundings import seal
-from sparkwell.app.terms import TermsMaker
-from sparkwell.app.waiting import WaitingRoom
 from sparkwell.app.watching.watching import Watching
 from sparkwell.core.errors import ConflictError, UsageError
 from sparkwell.core.events import Event

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from sparkwell.app.daemon.seen import Seen
+from sparkwell.app.daemon.terms import TermsMaker
 from sparkwell.app.launching.flags import StartWish
 from sparkwell.app.launching.starter import Start, Starter, given_labels, wish_of
-from sparkwell.app.seen import Seen
 from sparkwell.app.served import Served, lost
-from sparkwell.app.terms import TermsMaker
 from sparkwell.core.errors import ConflictError, NotReadyError, SparkwellError
 from sparkwell.core.launch import LaunchSpec
 from sparkwell.supervisor.aides import Prepare, Provide

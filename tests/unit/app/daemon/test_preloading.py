@@ -3,7 +3,7 @@
 from unittest.mock import AsyncMock, Mock
 
 import pytest
-from tests.unit.app.test_terms import SMALL, Make, make, served
+from tests.unit.app.daemon.test_terms import SMALL, Make, make, served
 
 from sparkwell.admin.api import UpBody
 from sparkwell.app.launching.admission import admitted, own_wishes

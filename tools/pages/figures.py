@@ -12,11 +12,11 @@ from sparkwell.catalog import Recipe
 from sparkwell.catalog.catalog import load_catalog
 from sparkwell.catalog.described import Described
 from sparkwell.catalog.tuned import goal_of
-from sparkwell.cli.plan import PROFILES
 from sparkwell.core.errors import SparkwellError
 from sparkwell.engines.environments import environment
 from sparkwell.hardware.machine import Machine
 from sparkwell.planner.plan import make_plan
+from sparkwell.planner.profile_names import PROFILES
 from sparkwell.planner.report import contract
 
 Json = dict[str, Any]

@@ -24,7 +24,7 @@ from sparkwell.catalog.recipe import FlagValue
 from sparkwell.hardware.machine import Machine
 from sparkwell.planner.engine_rules import EngineRules
 from sparkwell.planner.memory import Calibration
-from sparkwell.planner.plan import Basis
+from sparkwell.planner.question import Basis
 from sparkwell.planner.settings import Settings
 from sparkwell.store import StartRecord, Starts, reading
 from sparkwell.store.record import machine_key

@@ -24,10 +24,12 @@ from sparkwell.engines.vllm import check_flags, doubtful, read_flag, rules_for
 from sparkwell.hardware.description import find_machine, machine_names
 from sparkwell.hardware.machine import Device, Machine
 from sparkwell.planner.engine_rules import EngineRules
-from sparkwell.planner.fit import Flags
+from sparkwell.planner.fit import Case, Flags
 from sparkwell.planner.pace import AS_MODELLED, Pace
-from sparkwell.planner.plan import Plan, Question, make_plan
-from sparkwell.planner.profiles import DEFAULT, Choice, choose
+from sparkwell.planner.plan import Plan, make_plan
+from sparkwell.planner.profile_names import DEFAULT
+from sparkwell.planner.profiles import Choice, choose
+from sparkwell.planner.question import Question
 from sparkwell.planner.settings import resolve
 from sparkwell.planner.startup import estimate_startup
 
@@ -107,21 +109,24 @@ class Planning:
         given = wish.version
         version = default_version(target.recipe, machine) if given is None else given
         overrides = check_flags(wish.flags or {}, version=version)
-        chosen = choose(
-            wish.profile or DEFAULT,
+        case = Case(
             target.described,
             machine,
             rules_for(version),
+            wish.beside_bytes,
+            known.calibration,
+            flags,
+            wish.sleep_level,
+        )
+        chosen = choose(
+            wish.profile or DEFAULT,
+            case,
             guide_flags=target.guide_flags,
             tuned=self.tuned(target, wish.profile, machine, version),
             base=_own_flags(target.recipe, version),
             overrides=overrides,
-            beside_bytes=wish.beside_bytes,
             siblings=self.siblings(target.described),
             with_guide=[each.name for each in self._catalog if each.guide],
-            calibration=known.calibration,
-            calibrated_flags=flags,
-            sleep_level=wish.sleep_level,
         )
         return chosen, machine, version
 
@@ -176,7 +181,7 @@ class Planning:
         """What `sparkwell bench` measured here of that model; as modelled on another machine."""
         if target.recipe is None or wish.hardware is not None:
             return AS_MODELLED
-        from sparkwell.bench.calibrating import pace
+        from sparkwell.bench.measured_pace import pace
         from sparkwell.store.benchmarks import of_model
 
         return pace(of_model(self._paths.benchmarks, target.recipe.name), machine.name, version)
@@ -223,13 +228,6 @@ class Planning:
     def plan(self, name: str, wish: Wish) -> Plan:
         """Plan a model by its name. Raises SparkwellError for what cannot be planned."""
         return make_plan(self.question(self.target(name), wish))
-
-    def claims(self, plan: Plan) -> list[dict[str, object]]:
-        """The guides' claims about a model, checked, as the plan's document has them."""
-        from sparkwell.app.guides.check import claims_about
-        from sparkwell.app.guides.figures import Figures
-
-        return claims_about(plan.question.described.name, Figures(self))
 
     def siblings(self, described: Described) -> dict[str, str]:
         """Repositories of the catalog that have the same model, by format ("bf16", "awq")."""

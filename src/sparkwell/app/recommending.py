@@ -9,15 +9,9 @@ from sparkwell.app.planning import Planning, Wish
 from sparkwell.catalog import Catalog, Recipe
 from sparkwell.core.errors import SparkwellError
 from sparkwell.hardware.machine import Machine
+from sparkwell.planner.needs import LONG_CONTEXT, Need, Wanted
 from sparkwell.planner.plan import Plan
-from sparkwell.planner.recommend import (
-    LONG_CONTEXT,
-    Need,
-    Offer,
-    Wanted,
-    least_memory,
-    shortcoming,
-)
+from sparkwell.planner.recommend import Offer, least_memory, shortcoming
 
 
 class Supposed(Planning):

@@ -10,7 +10,7 @@ from sparkwell.planner.speed import (
     closed_loop_limit_tokens_per_s,
     closed_loop_tokens_per_s,
     fitting,
-    model_on,
+    served_model,
 )
 from sparkwell.planner.steps import Bound, Model, decode_limit, decode_s, first_token_s
 
@@ -49,13 +49,8 @@ class Expected:
 
 def expected(plan: Plan, case: Case) -> Expected | None:
     """None for what is not planned: an unknown bandwidth, arrivals at a rate, cached prompts."""
-    described, machine = plan.question.described, plan.question.machine
-    size, devices, pace = (
-        plan.memory.kv_per_token,
-        plan.settings.tensor_parallel,
-        plan.question.pace,
-    )
-    model = model_on(described, machine, size, devices, pace)
+    asked = plan.question
+    model = served_model(asked.described, asked.machine, asked.flags, plan.settings, asked.pace)
     if model is None or case.clients is None or case.workload.is_cached:
         return None
     return _closed_loop(model, plan, case, case.clients)

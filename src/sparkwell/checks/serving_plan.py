@@ -6,11 +6,9 @@ from dataclasses import replace
 from sparkwell.checks.serving_changes import changes
 from sparkwell.checks.serving_parts import PlanChange, Planned, Serving, Window
 from sparkwell.core.errors import UsageError
-from sparkwell.planner.kv import bytes_per_token
-from sparkwell.planner.online import as_served
-from sparkwell.planner.plan import CONTEXT_IN_USE, Plan, Question, make_plan
-from sparkwell.planner.settings import CACHE_BYTES
-from sparkwell.planner.speed import fitting, model_on
+from sparkwell.planner.plan import CONTEXT_IN_USE, Plan, make_plan
+from sparkwell.planner.question import Question
+from sparkwell.planner.speed import fitting, served_model
 from sparkwell.planner.steps import Model, decode_s, first_token_s
 
 
@@ -27,7 +25,8 @@ def planned_of(plan: Plan, window: Window) -> Planned:
         single_tokens_per_s=speed.single_tokens_per_s if speed else None,
         headroom_bytes=memory.headroom,
     )
-    model = _model(plan)
+    asked = plan.question
+    model = served_model(asked.described, asked.machine, asked.flags, plan.settings)
     return figures if model is None else _with_speeds(figures, plan, model, window)
 
 
@@ -52,17 +51,6 @@ def planned_serving(serving: Serving, question: Question, plan: Plan) -> Serving
     known = replace(serving, planned=planned_of(plan, serving.window))
     effects: Mapping[str, PlanChange] = what_if(question, known)
     return replace(known, what_if=effects)
-
-
-def _model(plan: Plan) -> Model | None:
-    """The model on this machine; None where the machine's bandwidth is unknown."""
-    asked, settings = plan.question, plan.settings
-    return model_on(
-        as_served(asked.described, asked.flags),
-        asked.machine,
-        bytes_per_token(asked.described.shape, CACHE_BYTES[settings.cache_type]),
-        settings.tensor_parallel,
-    )
 
 
 def _with_speeds(figures: Planned, plan: Plan, model: Model, window: Window) -> Planned:

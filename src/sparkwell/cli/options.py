@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sparkwell.cli.plan import PROFILES
+from sparkwell.planner.profile_names import PROFILES
 
 if TYPE_CHECKING:
     from sparkwell.bench.figures import Slo

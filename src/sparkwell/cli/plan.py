@@ -7,23 +7,10 @@ import click
 
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.core.errors import UsageError
+from sparkwell.planner.profile_names import DEFAULT, PROFILES
 
 if TYPE_CHECKING:
     from sparkwell.app.planning import Planning, Target, Wish
-
-PROFILES = (
-    "balanced",
-    "throughput",
-    "latency",
-    "concurrency",
-    "long-context",
-    "quality",
-    "guide",
-    "tuned-throughput",
-    "tuned-latency",
-    "tuned-concurrency",
-    "tuned-goodput",
-)
 
 
 @click.command(short_help="Show what fits, how fast, and why, before anything starts.")
@@ -90,16 +77,16 @@ def plan(
 
 
 def _one(context: Context, model: str, wish: "Wish", as_json: bool, explain: bool) -> None:
+    from sparkwell.app.guides.check import claims_of
     from sparkwell.cli import plan_text
     from sparkwell.cli.plan_evidence import evidence_of
     from sparkwell.planner.plan import make_plan
-    from sparkwell.planner.profiles import DEFAULT
     from sparkwell.planner.report import contract
 
     planning, target, wish = _asked(context, model, wish)
     made = make_plan(planning.question(target, wish))
     if as_json:
-        click.echo(json.dumps(contract(made, planning.claims(made))))
+        click.echo(json.dumps(contract(made, claims_of(planning, made))))
     else:
         click.echo(plan_text.page(made, wish.profile or DEFAULT, explain=explain))
         if evidence := evidence_of(made.question):
@@ -108,13 +95,12 @@ def _one(context: Context, model: str, wish: "Wish", as_json: bool, explain: boo
 
 def _contexts(context: Context, model: str, contexts: str, wish: "Wish", as_json: bool) -> None:
     from sparkwell.cli import plan_tables
-    from sparkwell.planner.advice import case_of
     from sparkwell.planner.contexts import context_table, parse_contexts
 
     asked = parse_contexts(contexts)
     planning, target, wish = _asked(context, model, wish)
     question = planning.question(target, wish)
-    rows = context_table(case_of(question), question.flags, asked)
+    rows = context_table(question.case, question.flags, asked)
     if as_json:
         click.echo(json.dumps(plan_tables.contexts_json(question, rows)))
     else:

@@ -6,10 +6,11 @@ from itertools import groupby
 import click
 
 from sparkwell.catalog.recipe import FlagValue
-from sparkwell.catalog.tuned import FIGURES, Evidence, Row, Slo, Tuned
+from sparkwell.catalog.tuned import Evidence, Row, Slo, Tuned
 from sparkwell.cli.finding_text import plain
 from sparkwell.cli.plan_text import item
-from sparkwell.planner.plan import Question
+from sparkwell.core.figure_names import FIGURES
+from sparkwell.planner.question import Question
 
 _LIMITS = {"ttft_s": "the first token", "tpot_s": "each later one", "e2e_s": "the whole answer"}
 

@@ -11,7 +11,7 @@ from sparkwell.core.units import GIB
 from sparkwell.hardware.machine import Machine
 from sparkwell.planner.contexts import ContextRow
 from sparkwell.planner.placement import Entry, Placement
-from sparkwell.planner.plan import Question
+from sparkwell.planner.question import Question
 
 
 def contexts_page(question: Question, rows: Sequence[ContextRow]) -> str:

@@ -1,29 +1,22 @@
-"""Why a plan does not fit and what would make it fit; and what to know of one that does."""
-
-from typing import TYPE_CHECKING
+"""Why a plan does not fit, and what would make it fit."""
 
 from sparkwell.core.units import GIB
-from sparkwell.planner.cautions import warnings
-from sparkwell.planner.fit import Case, largest_safe_utilization, loading_fits, unchecked_bytes
+from sparkwell.planner.fit import Case, loading_fits, unchecked_bytes
 from sparkwell.planner.memory import Memory
 from sparkwell.planner.online import loading_peak_bytes
+from sparkwell.planner.question import Question
 from sparkwell.planner.remedies import remedies
 from sparkwell.planner.settings import Settings
 from sparkwell.planner.trouble import Advice, Trouble
 
-if TYPE_CHECKING:
-    from sparkwell.planner.plan import Question
 
-__all__ = ["Advice", "largest_safe_utilization", "problems", "warnings"]
-
-
-def problems(question: "Question", settings: Settings, memory: Memory) -> tuple[Advice, ...]:
+def problems(question: Question, settings: Settings, memory: Memory) -> tuple[Advice, ...]:
     """What would make a plan fit, the mildest first; empty where it fits.
 
     All have the same message, which says why it does not fit. Where nothing helps there is one
     advice without flags.
     """
-    case = case_of(question)
+    case = question.case
     why = " ".join(_causes(case, question, settings, memory))
     if not why:
         return ()
@@ -33,20 +26,7 @@ def problems(question: "Question", settings: Settings, memory: Memory) -> tuple[
     return found or (trouble.advice("does-not-fit", nothing),)
 
 
-def case_of(question: "Question") -> Case:
-    """What of a question stays the same while flags are tried."""
-    return Case(
-        question.described,
-        question.machine,
-        question.rules,
-        question.beside_bytes,
-        question.calibration,
-        question.flags,
-        question.sleep_level,
-    )
-
-
-def _causes(case: Case, question: "Question", settings: Settings, memory: Memory) -> list[str]:
+def _causes(case: Case, question: Question, settings: Settings, memory: Memory) -> list[str]:
     """One sentence for each reason why it does not fit."""
     causes = [
         _too_little_cache(settings, memory),
@@ -98,7 +78,7 @@ def _too_little_left(case: Case, memory: Memory) -> str:
     )
 
 
-def _too_large_while_loading(case: Case, question: "Question") -> str:
+def _too_large_while_loading(case: Case, question: Question) -> str:
     peak = loading_peak_bytes(case.described, question.flags)
     if peak is None or loading_fits(case, question.flags):
         return ""

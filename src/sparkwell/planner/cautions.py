@@ -1,18 +1,14 @@
 """What to know of a plan, whether it fits or not: each warning with what to do about it."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from sparkwell.planner import flag_cautions as flags
 from sparkwell.planner import model_cautions as model
-from sparkwell.planner.fit import Case
 from sparkwell.planner.memory import Memory
 from sparkwell.planner.planned import Planned
+from sparkwell.planner.question import Question
 from sparkwell.planner.settings import Settings
 from sparkwell.planner.trouble import Advice
-
-if TYPE_CHECKING:
-    from sparkwell.planner.plan import Question
 
 _CHECKS: tuple[Callable[[Planned], Advice | None], ...] = (
     flags.not_counted,
@@ -32,13 +28,10 @@ _CHECKS: tuple[Callable[[Planned], Advice | None], ...] = (
 )
 
 
-def warnings(question: "Question", settings: Settings, memory: Memory) -> tuple[Advice, ...]:
+def warnings(question: Question, settings: Settings, memory: Memory) -> tuple[Advice, ...]:
     """Warnings about a plan, in the order of their weight; a CPU has none of these troubles."""
     q = question
     if q.machine.device == "cpu":
         return ()
-    case = Case(
-        q.described, q.machine, q.rules, q.beside_bytes, q.calibration, q.flags, q.sleep_level
-    )
-    planned = Planned(case, q.flags, q.siblings, settings, memory)
+    planned = Planned(q.case, q.flags, q.siblings, settings, memory)
     return tuple(advice for check in _CHECKS if (advice := check(planned)))

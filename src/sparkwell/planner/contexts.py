@@ -7,14 +7,13 @@ from math import ceil
 
 from sparkwell.core.errors import UsageError
 from sparkwell.planner.fit import Case, Flags
-from sparkwell.planner.online import as_served
 from sparkwell.planner.settings import Settings
-from sparkwell.planner.speed import estimate_speed
+from sparkwell.planner.speed import served_model
+from sparkwell.planner.steps import decode_s
 from sparkwell.planner.yarn import longest_with, scaling_for
 
 _LONGEST = 2**24
 _MOST = 32
-_PROMPT_TOKENS = 512
 _NUMBER = re.compile(r"([0-9]{1,9})([kKmM]?)")
 _FACTORS = {"": 1, "k": 1024, "m": 1024**2}
 
@@ -70,7 +69,7 @@ def _row(case: Case, flags: Flags, context: int) -> ContextRow:
         kv_bytes=blocks * settings.block_tokens * memory.kv_per_token,
         sequences=memory.max_concurrency,
         fits=factor is not None and case.fits({**flags, "max_model_len": context}),
-        tokens_per_s=_speed(case, flags, settings, context, memory.kv_per_token),
+        tokens_per_s=_tokens_per_s(case, flags, settings, context),
         scaling=factor,
     )
 
@@ -83,18 +82,6 @@ def _factor(case: Case, flags: Flags, context: int) -> int | None:
     return scaling.factor if scaling else None
 
 
-def _speed(
-    case: Case, flags: Flags, settings: Settings, context: int, kv_per_token: int
-) -> float | None:
-    speed = estimate_speed(
-        as_served(case.described, flags),
-        case.machine,
-        kv_bytes_per_token=kv_per_token * settings.gpus,
-        kv_cache_tokens=None,
-        context=context,
-        prompt_tokens=min(_PROMPT_TOKENS, context),
-        max_num_seqs=1,
-        max_num_batched_tokens=settings.max_num_batched_tokens,
-        devices=settings.tensor_parallel,
-    )
-    return speed.single_tokens_per_s if speed else None
+def _tokens_per_s(case: Case, flags: Flags, settings: Settings, context: int) -> float | None:
+    model = served_model(case.described, case.machine, flags, settings)
+    return None if model is None else 1 / decode_s(model, context, sequences=1)

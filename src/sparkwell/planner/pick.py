@@ -1,6 +1,7 @@
 """How each profile picks among candidates: what it wants most, and what it puts up with."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from sparkwell.planner.fit import wide_cache_flag
 from sparkwell.planner.ladders import FEWEST, SEQUENCES, SHORT_TOKENS, TYPICAL_TOKENS, most_context
@@ -19,6 +20,7 @@ from sparkwell.planner.probes import (
 )
 from sparkwell.planner.search import LONG_PROMPT, Candidate, Search
 
+T = TypeVar("T")
 # More than this many at once make each answer slow, whatever the cache could hold.
 BALANCED_MOST = 128
 LATENCY_MOST = 32
@@ -113,13 +115,21 @@ def throughput(search: Search) -> Candidate:
     most = max((score for score, _ in rated), default=0.0)
     if not most:
         return balanced(search)
-    wide = [(score, each) for score, each in rated if each.wide_cache]
-    own = max((score for score, _ in wide), default=0.0)
-    among, best = (wide, own) if most < WORTH_FP8 * own else (rated, most)
-    good = [each for score, each in among if score >= SAME * best]
     return min(
-        good, key=lambda each: (each.settings.max_num_seqs, -each.settings.max_num_batched_tokens)
+        about_best(rated, lambda each: each.wide_cache),
+        key=lambda each: (each.settings.max_num_seqs, -each.settings.max_num_batched_tokens),
     )
+
+
+def about_best(rated: Sequence[tuple[float, T]], is_wide: Callable[[T], bool]) -> list[T]:
+    """Those about as good as the best, by their scores; none of none.
+
+    Those that do not keep keys and values in 16 bits have to gain enough over the best that do.
+    """
+    wide = [(score, each) for score, each in rated if is_wide(each)]
+    most, own = (max((score for score, _ in each), default=0.0) for each in (rated, wide))
+    among, best = (rated, most) if most >= WORTH_FP8 * own else (wide, own)
+    return [each for score, each in among if score >= SAME * best]
 
 
 PICKS: Mapping[str, Callable[[Search], Candidate]] = {

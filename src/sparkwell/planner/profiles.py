@@ -3,15 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Literal, get_args
 
 from sparkwell.catalog.described import Described
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.catalog.tuned import Tuned, goal_of
 from sparkwell.core.errors import UsageError
-from sparkwell.hardware.machine import Machine
 from sparkwell.planner.corrections import corrections
-from sparkwell.planner.engine_rules import EngineRules
 from sparkwell.planner.fit import (
     UTILIZATION,
     Case,
@@ -20,28 +17,13 @@ from sparkwell.planner.fit import (
     wide_cache_flag,
 )
 from sparkwell.planner.ladders import BATCHED_TOKENS, FEW, FEWEST
-from sparkwell.planner.memory import Calibration
 from sparkwell.planner.pick import PICKS
 from sparkwell.planner.probes import caches
+from sparkwell.planner.profile_names import PROFILES
 from sparkwell.planner.reasons import GIVEN, explain
 from sparkwell.planner.search import Candidate, Search
 from sparkwell.planner.yarn import check_context
 
-Profile = Literal[
-    "balanced",
-    "throughput",
-    "latency",
-    "concurrency",
-    "long-context",
-    "quality",
-    "guide",
-    "tuned-throughput",
-    "tuned-latency",
-    "tuned-concurrency",
-    "tuned-goodput",
-]
-PROFILES: tuple[Profile, ...] = get_args(Profile)
-DEFAULT: Profile = "balanced"
 COMPUTED = (
     UTILIZATION,
     "max_model_len",
@@ -71,50 +53,47 @@ class Choice:
 
 def choose(
     profile: str,
-    described: Described,
-    machine: Machine,
-    rules: EngineRules,
+    case: Case,
     *,
     guide_flags: Flags | None,
     tuned: Tuned | None = None,
     overrides: Flags,
     base: Flags = MappingProxyType({}),
-    beside_bytes: int = 0,
     siblings: Mapping[str, str] = MappingProxyType({}),
     with_guide: Sequence[str] = (),
-    calibration: Calibration | None = None,
-    calibrated_flags: Flags | None = None,
-    sleep_level: int | None = None,
 ) -> Choice:
     """The flags of a profile; ``overrides`` win, and the rest is computed around them.
 
     ``base`` are the recipe's flags, of which those in ``COMPUTED`` are computed anew on a GPU.
     ``guide_flags`` are None where the model has no guide; ``with_guide`` names those that have.
     ``tuned`` is the overlay of a profile "tuned-…" for this model, machine and version.
-    ``siblings`` are repositories of the same model by format ("bf16", "fp8", "awq").
-    ``beside_bytes`` is what other engines hold on the same device. ``calibration`` is what starts
-    with ``calibrated_flags`` took here, ``sleep_level`` the level at which an engine with sleep
-    mode will sleep. Where nothing fits, the flags are those that come nearest. Raises UsageError
-    for an unknown profile, for a guide or an overlay that does not exist, and for a context that
-    the model does not reach.
+    ``siblings`` are repositories of the same model by format ("bf16", "fp8", "awq"). Where nothing
+    fits, the flags are those that come nearest. Raises UsageError for an unknown profile, for a
+    guide or an overlay that does not exist, and for a context that the model does not reach.
     """
     if profile not in PROFILES:
         there = ", ".join(PROFILES)
         raise UsageError(f"There is no profile {profile!r}.", hint=f"There are: {there}.")
     if profile == "guide" and guide_flags is None:
-        raise _without_guide(described, with_guide)
+        raise _without_guide(case.described, with_guide)
     if profile == "guide" and guide_flags is not None:
-        return _as_they_are("The guide sets it.", guide_flags, overrides, described, rules)
+        return _as_they_are("The guide sets it.", guide_flags, overrides, case)
     if goal_of(profile) is not None:
-        return _as_measured(profile, tuned, overrides, described, rules)
-    if machine.device == "cpu":
-        return _as_they_are("The recipe sets it.", base, overrides, described, rules)
+        return _as_measured(profile, tuned, overrides, case)
+    if case.machine.device == "cpu":
+        return _as_they_are("The recipe sets it.", base, overrides, case)
+    return _computed(profile, case, overrides, base, siblings)
+
+
+def _computed(
+    profile: str, case: Case, overrides: Flags, base: Flags, siblings: Mapping[str, str]
+) -> Choice:
+    """Flags chosen for the profile around what is fixed."""
     kept = {name: value for name, value in base.items() if name not in COMPUTED}
     if profile != "long-context":
-        check_context(described, rules, {**kept, **overrides})
-    case = Case(described, machine, rules, beside_bytes, calibration, calibrated_flags, sleep_level)
+        check_context(case.described, case.rules, {**kept, **overrides})
     search, chosen = _picked(profile, Search(case, kept, overrides, ceiling=0.0))
-    check_context(described, rules, chosen.flags)
+    check_context(case.described, case.rules, chosen.flags)
     chosen = replace(chosen, flags=_ordered(chosen.flags))
     missed = corrections(profile, search, chosen, siblings)
     return Choice(chosen.flags, explain(profile, search, chosen), missed)
@@ -125,26 +104,23 @@ def _without_guide(described: Described, with_guide: Sequence[str]) -> UsageErro
     return UsageError(f"{described.name} has no guide, and so no profile guide.", hint=hint)
 
 
-def _as_measured(
-    profile: str, tuned: Tuned | None, overrides: Flags, described: Described, rules: EngineRules
-) -> Choice:
+def _as_measured(profile: str, tuned: Tuned | None, overrides: Flags, case: Case) -> Choice:
     """An overlay's flags, with the user's."""
+    name = case.described.name
     if tuned is None or tuned.profile != profile:
         raise UsageError(
-            f"{described.name} has no profile {profile} here.",
-            hint=f"`sparkwell tune {described.name} --goal {goal_of(profile)}` finds flags.",
+            f"{name} has no profile {profile} here.",
+            hint=f"`sparkwell tune {name} --goal {goal_of(profile)}` finds flags.",
         )
     why = f"Measured on {tuned.machine} on {tuned.evidence.date} by `sparkwell tune`."
-    chosen = _as_they_are(why, tuned.flags, overrides, described, rules)
+    chosen = _as_they_are(why, tuned.flags, overrides, case)
     return replace(chosen, tuned=tuned)
 
 
-def _as_they_are(
-    why: str, flags: Flags, overrides: Flags, described: Described, rules: EngineRules
-) -> Choice:
+def _as_they_are(why: str, flags: Flags, overrides: Flags, case: Case) -> Choice:
     """Flags that are not computed, with the user's."""
     every = {**flags, **overrides}
-    check_context(described, rules, every)
+    check_context(case.described, case.rules, every)
     return Choice(every, {name: GIVEN if name in overrides else why for name in every})
 
 

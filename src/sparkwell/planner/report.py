@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from sparkwell.planner.advice import Advice
 from sparkwell.planner.memory import Memory
 from sparkwell.planner.plan import Plan
 from sparkwell.planner.speed import Speed
 from sparkwell.planner.startup import Startup
+from sparkwell.planner.trouble import Advice
 
 Json = dict[str, Any]
 

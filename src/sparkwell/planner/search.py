@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from sparkwell.catalog.recipe import FlagValue
-from sparkwell.planner import kv
 from sparkwell.planner.fit import (
     UTILIZATION,
     Case,
@@ -22,15 +21,15 @@ from sparkwell.planner.ladders import (
     sequences_for,
 )
 from sparkwell.planner.memory import Memory
-from sparkwell.planner.online import as_served
-from sparkwell.planner.settings import CACHE_BYTES, Settings
+from sparkwell.planner.settings import Settings
 from sparkwell.planner.speed import (
     Speed,
     closed_loop_tokens_per_s,
     estimate_speed,
     fitting,
-    model_on,
+    served_model,
 )
+from sparkwell.planner.steps import Model
 from sparkwell.planner.yarn import scaled_limit, scales_rope, scaling_for
 
 # A prompt that is read in several steps: what a larger step saves shows in its time.
@@ -130,18 +129,17 @@ class Search:
 
     def speed(self, candidate: Candidate, context: int, prompt: int) -> Speed | None:
         """The speed of a candidate; None where the machine's bandwidth is unknown."""
-        settings = candidate.settings
+        model, settings = self._model(candidate), candidate.settings
+        if model is None:
+            return None
         longest = settings.max_model_len
         return estimate_speed(
-            as_served(self.case.described, candidate.flags),
-            self.case.machine,
-            kv_bytes_per_token=self._token_bytes(candidate),
+            model,
             kv_cache_tokens=candidate.memory.kv_tokens,
             context=min(context, longest),
             prompt_tokens=min(prompt, longest),
             max_num_seqs=settings.max_num_seqs,
             max_num_batched_tokens=settings.max_num_batched_tokens,
-            devices=settings.tensor_parallel,
         )
 
     def together(self, candidate: Candidate) -> float | None:
@@ -149,10 +147,7 @@ class Search:
 
         None where the machine's bandwidth is unknown.
         """
-        case, settings = self.case, candidate.settings
-        described = as_served(case.described, candidate.flags)
-        size = self._token_bytes(candidate)
-        model = model_on(described, case.machine, size, settings.tensor_parallel)
+        model, settings = self._model(candidate), candidate.settings
         if model is None:
             return None
         length = min(TYPICAL_TOKENS, settings.max_model_len)
@@ -165,10 +160,9 @@ class Search:
             chunk_tokens=settings.max_num_batched_tokens,
         )
 
-    def _token_bytes(self, candidate: Candidate) -> int:
-        """Bytes of a token's keys and values on all devices together."""
-        width = CACHE_BYTES[candidate.settings.cache_type]
-        return kv.bytes_per_token(self.case.described.shape, width)
+    def _model(self, candidate: Candidate) -> Model | None:
+        case = self.case
+        return served_model(case.described, case.machine, candidate.flags, candidate.settings)
 
     def finished(self, candidate: Candidate) -> Candidate:
         """A smaller share where no requests can fill the KV cache, as with tiny models."""

@@ -1,11 +1,17 @@
 """How fast: one stream, many streams, and the wait for a first token, beside their limits."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from sparkwell.catalog.described import Described
+from sparkwell.catalog.recipe import FlagValue
+from sparkwell.catalog.shape import ModelShape
 from sparkwell.hardware.machine import Machine
 from sparkwell.planner.efficiency import Efficiency, efficiency
+from sparkwell.planner.kv import bytes_per_token
+from sparkwell.planner.online import as_served
 from sparkwell.planner.pace import AS_MODELLED, Pace
+from sparkwell.planner.settings import CACHE_BYTES, Settings
 from sparkwell.planner.steps import (
     Bound,
     Model,
@@ -23,6 +29,7 @@ __all__ = [
     "closed_loop_limit_tokens_per_s",
     "closed_loop_tokens_per_s",
     "estimate_speed",
+    "served_model",
 ]
 
 
@@ -62,28 +69,19 @@ class Speed:
 
 
 def estimate_speed(
-    described: Described,
-    machine: Machine,
+    model: Model,
     *,
-    kv_bytes_per_token: float,
     kv_cache_tokens: int | None,
     context: int,
     prompt_tokens: int,
     max_num_seqs: int,
     max_num_batched_tokens: int,
-    devices: int | None = None,
-    pace: Pace = AS_MODELLED,
-) -> Speed | None:
-    """Estimate decode, prefill and the first token; None where the bandwidth is unknown.
+) -> Speed:
+    """Estimate decode, prefill and the first token.
 
-    ``kv_bytes_per_token`` counts all layers on all devices. ``batched`` goes in powers of two up
-    to ``max_num_seqs``, and no further than ``kv_cache_tokens`` hold sequences of ``context``
-    (without a limit where that is None). ``devices`` share the model by tensor parallelism: all
-    GPUs of the machine where it is None. ``pace`` is what was measured on it.
+    ``batched`` goes in powers of two up to ``max_num_seqs``, and no further than
+    ``kv_cache_tokens`` hold sequences of ``context`` (without a limit where that is None).
     """
-    model = model_on(described, machine, kv_bytes_per_token, devices, pace)
-    if model is None:
-        return None
     single = _batch(model, context, 1)
     prompt_s = prefill_s(model, prompt_tokens, max_num_batched_tokens)
     most = fitting(max_num_seqs, kv_cache_tokens, context)
@@ -96,9 +94,28 @@ def estimate_speed(
         prompt_tokens=prompt_tokens,
         context=context,
         bound=single.bound,
-        efficiency=_seen(efficiency(described, machine, model.devices), pace),
+        efficiency=_seen(model),
         batched=tuple(_batch(model, context, count) for count in concurrencies(most)),
     )
+
+
+def served_model(
+    described: Described,
+    machine: Machine,
+    flags: Mapping[str, FlagValue],
+    settings: Settings,
+    pace: Pace = AS_MODELLED,
+) -> Model | None:
+    """The model as an engine serves it with ``flags``; None where the bandwidth is unknown.
+
+    ``settings`` are those of the flags. ``pace`` is what was measured of it on the machine.
+    """
+    bandwidth = machine.bandwidth_bytes_per_s
+    if bandwidth is None:
+        return None
+    served = as_served(described, flags)
+    kv_bytes = _kv_bytes_per_token(served.shape, settings)
+    return Model(served, machine, bandwidth, settings.tensor_parallel, kv_bytes, pace=pace)
 
 
 def closed_loop_tokens_per_s(
@@ -124,24 +141,18 @@ def closed_loop_limit_tokens_per_s(
     return concurrency * output_tokens / (decoding_s + prompts.seconds)
 
 
-def model_on(
-    described: Described,
-    machine: Machine,
-    kv_bytes_per_token: float,
-    devices: int | None = None,
-    pace: Pace = AS_MODELLED,
-) -> Model | None:
-    """The model on that many devices of the machine; None where the bandwidth is unknown."""
-    bandwidth = machine.bandwidth_bytes_per_s
-    if bandwidth is None:
-        return None
-    devices = devices or machine.gpus
-    return Model(described, machine, bandwidth, devices, kv_bytes_per_token, pace=pace)
+def _kv_bytes_per_token(shape: ModelShape, settings: Settings) -> float:
+    """Of all layers on all devices: where those outnumber the KV heads, they hold copies."""
+    devices = settings.tensor_parallel
+    copies = devices / min(devices, shape.num_key_value_heads)
+    return copies * bytes_per_token(shape, CACHE_BYTES[settings.cache_type])
 
 
-def _seen(estimated: Efficiency, pace: Pace) -> Efficiency:
+def _seen(model: Model) -> Efficiency:
     """With the source of what was measured here, if anything was."""
-    return replace(estimated, source=pace.source, measured=True) if pace.source else estimated
+    estimated = efficiency(model.described, model.machine, model.devices)
+    source = model.pace.source
+    return replace(estimated, source=source, measured=True) if source else estimated
 
 
 def fitting(max_num_seqs: int, kv_cache_tokens: int | None, context: int) -> int:

@@ -1,7 +1,7 @@
 """sparkwell.yaml: the example is the reference, and mistakes are told with their line."""
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 import yaml
@@ -16,7 +16,6 @@ from sparkwell.app.settings.config import (
     FolderSettings,
     GatewaySettings,
     ModelSettings,
-    Profile,
     Settings,
     load_settings,
     schema,
@@ -25,7 +24,6 @@ from sparkwell.app.settings.forms import is_image, parse_mount, parse_start
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import DocumentError, SparkwellError, UsageError
 from sparkwell.core.launch import Mount
-from sparkwell.planner.profiles import PROFILES
 
 EXAMPLE_DATA: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
 SECTIONS = (GatewaySettings, EngineSettings, ContainerSettings, FolderSettings, ModelSettings)
@@ -100,10 +98,6 @@ def test_the_example_warns_of_an_open_port() -> None:
     before = text[: text.index("  host:")]
     assert "0.0.0.0" in before
     assert "sparkwell keys add" in before
-
-
-def test_the_profiles_are_the_planners() -> None:
-    assert get_args(Profile) == PROFILES
 
 
 @pytest.mark.parametrize("text", ["", "# nothing but a comment\n", "{}"])

@@ -28,7 +28,7 @@ from sparkwell.core.errors import ConflictError, UsageError
 from sparkwell.core.units import GIB
 from sparkwell.drivers.environments import Installed
 from sparkwell.hardware.description import find_machine
-from sparkwell.planner.plan import Question
+from sparkwell.planner.question import Question
 
 CATALOG = load_catalog()
 NAME, DEMO = "qwen3-8b-fp8", "demo-qwen3"

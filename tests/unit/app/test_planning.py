@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sparkwell.app.guides.check import claims_of
 from sparkwell.app.paths import find_paths
 from sparkwell.app.planning import Planning, Wish, default_version, parse_flags
 from sparkwell.catalog import load_catalog
@@ -43,7 +44,7 @@ def test_every_recipe_fits_a_spark_with_every_profile(
 @pytest.mark.parametrize("name", CATALOG.names)
 def test_the_document_follows_the_contract(planning: Planning, name: str) -> None:
     plan = planning.plan(name, Wish("dgx-spark"))
-    document = json.loads(json.dumps(contract(plan, planning.claims(plan))))
+    document = json.loads(json.dumps(contract(plan, claims_of(planning, plan))))
     assert document["model"] == name
     assert document["hardware"] == "dgx-spark"
     assert set(document["engine"]) >= {"name", "version"}

@@ -10,15 +10,19 @@ from sparkwell.bench.beside import Expected, expected, guide
 from sparkwell.bench.suites import SUITES, Case, suite
 from sparkwell.bench.workload import Workload
 from sparkwell.catalog import load_catalog
+from sparkwell.catalog.recipe import FlagValue
 from sparkwell.planner.plan import Plan
 
 MODEL = "qwen3-8b-fp8"
 
 
+def planned(home: Path, model: str, wish: Wish) -> Plan:
+    return Planning(find_paths({"HOME": str(home)}), load_catalog(), {}).plan(model, wish)
+
+
 @pytest.fixture
 def plan(tmp_path: Path) -> Plan:
-    planning = Planning(find_paths({"HOME": str(tmp_path)}), load_catalog(), {})
-    return planning.plan(MODEL, Wish(hardware="dgx-spark", profile="guide"))
+    return planned(tmp_path, MODEL, Wish(hardware="dgx-spark", profile="guide"))
 
 
 def of(
@@ -40,6 +44,28 @@ def test_one_client_is_as_fast_as_the_plan_says(plan: Plan) -> None:
     """But for the prompt, and a context of its own."""
     assert plan.speed is not None
     assert 1 / of(plan, 1).tpot_s == pytest.approx(plan.speed.single_tokens_per_s, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("model", "machine", "flags"),
+    [
+        ("qwen3-32b", "h200-141gb", {"quantization": "fp8"}),
+        ("qwen3-32b-fp8", "dgx-spark-x2", {"tensor_parallel_size": 2}),
+        ("qwen3-32b-fp8", "dgx-spark-x2", {"pipeline_parallel_size": 2}),
+        ("qwen3-32b-fp8", "dgx-spark", {"kv_cache_dtype": "fp8"}),
+    ],
+)
+def test_flags_change_what_is_expected_as_they_change_the_plan(
+    tmp_path: Path, model: str, machine: str, flags: dict[str, FlagValue]
+) -> None:
+    """Weights that the engine makes FP8 while it loads; a KV cache on several devices."""
+    plan = planned(tmp_path, model, Wish(hardware=machine, flags=flags))
+    assert plan.speed is not None
+    as_planned = Workload(plan.speed.context - 128, 256)
+    for each in plan.speed.batched:
+        found = of(plan, each.concurrency, as_planned)
+        assert found.tpot_s == pytest.approx(each.concurrency / each.tokens_per_s)
+        assert found.tpot_limit_s == pytest.approx(each.concurrency / each.limit_tokens_per_s)
 
 
 def test_more_clients_get_more_together_and_each_waits_longer(plan: Plan) -> None:

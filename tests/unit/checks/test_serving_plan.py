@@ -13,7 +13,8 @@ from sparkwell.checks.serving_parts import Serving, Window
 from sparkwell.checks.serving_plan import planned_of, planned_serving, what_if
 from sparkwell.engines.vllm.rules import rules_for
 from sparkwell.hardware.description import find_machine
-from sparkwell.planner.plan import Plan, Question, make_plan
+from sparkwell.planner.plan import Plan, make_plan
+from sparkwell.planner.question import Question
 
 CATALOG = load_catalog()
 THIRTY_TWO = "qwen3-32b-fp8"

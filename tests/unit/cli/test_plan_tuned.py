@@ -3,7 +3,7 @@
 import json
 import re
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 import pytest
@@ -11,10 +11,8 @@ from click.testing import CliRunner, Result
 from tests.unit.catalog.overlays import overlay
 
 from sparkwell.app.paths import find_paths
-from sparkwell.app.settings.config import Profile
 from sparkwell.catalog.tuned_files import write_tuned
 from sparkwell.cli.main import cli
-from sparkwell.cli.plan import PROFILES
 from sparkwell.core.errors import UsageError
 
 ASKED = ("qwen3-8b-fp8", "--hardware", "dgx-spark", "--engine-version", "0.25.0")
@@ -41,10 +39,6 @@ def said(*words: str) -> str:
 
 def evidence(page: str) -> str:
     return page.partition("\n\nEvidence\n")[2]
-
-
-def test_the_profiles_of_the_commands_are_those_of_the_planner() -> None:
-    assert get_args(Profile) == PROFILES
 
 
 def test_the_evidence_stands_under_the_flags(folder: Path) -> None:

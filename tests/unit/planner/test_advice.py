@@ -13,12 +13,14 @@ from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.units import GIB
 from sparkwell.engines.vllm.rules import rules_for
 from sparkwell.hardware.description import shipped_machines
-from sparkwell.planner.advice import Advice, largest_safe_utilization, problems, warnings
-from sparkwell.planner.fit import Case, fits
+from sparkwell.planner.advice import problems
+from sparkwell.planner.cautions import warnings
+from sparkwell.planner.fit import Case, fits, largest_safe_utilization
 from sparkwell.planner.memory import Calibration, Memory
 from sparkwell.planner.online import as_served, in_format, loading_peak_bytes
-from sparkwell.planner.plan import Question
+from sparkwell.planner.question import Question
 from sparkwell.planner.settings import Settings
+from sparkwell.planner.trouble import Advice
 
 CATALOG = load_catalog()
 MODELS = {recipe.name: describe_recipe(recipe) for recipe in CATALOG}

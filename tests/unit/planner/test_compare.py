@@ -13,7 +13,8 @@ from sparkwell.core.errors import UsageError
 from sparkwell.engines.vllm import rules_for
 from sparkwell.hardware.description import find_machine
 from sparkwell.planner.compare import Candidate, Comparison, Row, compare, together_at
-from sparkwell.planner.plan import Plan, Question, make_plan
+from sparkwell.planner.plan import Plan, make_plan
+from sparkwell.planner.question import Question
 
 CATALOG = load_catalog()
 FLAGS: dict[str, FlagValue] = {

@@ -15,6 +15,8 @@ from sparkwell.engines.vllm.rules import rules_for
 from sparkwell.hardware.description import find_machine
 from sparkwell.planner.contexts import context_table, parse_contexts
 from sparkwell.planner.fit import Case, Flags
+from sparkwell.planner.plan import make_plan
+from sparkwell.planner.question import Question
 from sparkwell.planner.yarn import check_context, scales_rope, scaling_for, unscaled_limit
 
 CATALOG = load_catalog()
@@ -68,6 +70,17 @@ def test_the_table_of_a_32b_on_a_dgx_spark() -> None:
     speeds = [row.tokens_per_s or 0 for row in rows]
     assert speeds == sorted(speeds, reverse=True)
     assert 4 < speeds[0] < 8
+
+
+@pytest.mark.parametrize("more", [{}, {"tensor_parallel_size": 2}, {"tensor_parallel_size": 8}])
+def test_one_stream_is_as_fast_as_in_the_plan(more: Flags) -> None:
+    """On eight GPUs too, which share four KV heads."""
+    machine, flags = replace(find_machine("h200-141gb"), gpus=8), {**FLAGS, **more}
+    described = MODELS["qwen3-30b-a3b-fp8"]
+    plan = make_plan(Question(described, machine, NEW, flags))
+    assert plan.speed is not None
+    (row,) = context_table(Case(described, machine, NEW), flags, (plan.speed.context,))
+    assert row.tokens_per_s == plan.speed.single_tokens_per_s
 
 
 def test_a_context_of_which_not_one_fits_says_so() -> None:

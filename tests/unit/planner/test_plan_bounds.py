@@ -11,7 +11,8 @@ from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import UsageError
 from sparkwell.core.units import GIB
 from sparkwell.engines.vllm import rules_for
-from sparkwell.planner.plan import Question, make_plan
+from sparkwell.planner.plan import make_plan
+from sparkwell.planner.question import Question
 
 FLAGS = st.fixed_dictionaries(
     {},

@@ -20,7 +20,8 @@ from sparkwell.planner.fit import Case, fits
 from sparkwell.planner.ladders import COMMON_CONTEXT, FEWEST, SHORT_TOKENS, TYPICAL_TOKENS
 from sparkwell.planner.memory import Memory
 from sparkwell.planner.memory import plan_memory as real_plan_memory
-from sparkwell.planner.profiles import COMPUTED, PROFILES, Choice, choose
+from sparkwell.planner.profile_names import PROFILES
+from sparkwell.planner.profiles import COMPUTED, Choice, choose
 from sparkwell.planner.settings import Settings
 
 CATALOG = load_catalog()
@@ -49,13 +50,10 @@ def picked(
     known = CATALOG.get(recipe) if isinstance(recipe, str) else recipe
     return choose(
         profile,
-        describe_recipe(known),
-        machine,
-        rules_for(version),
+        Case(describe_recipe(known), machine, rules_for(version), beside_bytes),
         guide_flags=known.guide.flags if known.guide else None,
         overrides=overrides,
         base=known.serve.flags,
-        beside_bytes=beside_bytes,
         siblings=SIBLINGS if known.name.startswith("qwen3-32b") else {},
         with_guide=[each.name for each in CATALOG if each.guide],
     )

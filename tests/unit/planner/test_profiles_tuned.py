@@ -10,8 +10,11 @@ from sparkwell.catalog.tuned import GOALS, Tuned, profile_of
 from sparkwell.core.errors import UsageError
 from sparkwell.engines.vllm.rules import rules_for
 from sparkwell.hardware.description import find_machine
-from sparkwell.planner.plan import Question, make_plan
-from sparkwell.planner.profiles import PROFILES, Choice, choose
+from sparkwell.planner.fit import Case
+from sparkwell.planner.plan import make_plan
+from sparkwell.planner.profile_names import PROFILES
+from sparkwell.planner.profiles import Choice, choose
+from sparkwell.planner.question import Question
 from sparkwell.planner.report import contract
 
 RECIPE = load_catalog().get("qwen3-8b-fp8")
@@ -23,9 +26,7 @@ def picked(
 ) -> Choice:
     return choose(
         profile,
-        describe_recipe(RECIPE),
-        find_machine(hardware),
-        rules_for("0.25.0"),
+        Case(describe_recipe(RECIPE), find_machine(hardware), rules_for("0.25.0")),
         guide_flags=None,
         tuned=tuned,
         overrides=overrides,

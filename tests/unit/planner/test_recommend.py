@@ -12,18 +12,21 @@ from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import UsageError
 from sparkwell.engines.vllm import rules_for
 from sparkwell.hardware.description import find_machine
-from sparkwell.planner.plan import Plan, Question, make_plan
-from sparkwell.planner.recommend import (
+from sparkwell.planner.needs import (
     NEEDS,
-    Offer,
-    Recommendation,
     Wanted,
     figures,
     find_need,
-    least_memory,
     longest_context,
-    recommend,
     requests_at_once,
+)
+from sparkwell.planner.plan import Plan, make_plan
+from sparkwell.planner.question import Question
+from sparkwell.planner.recommend import (
+    Offer,
+    Recommendation,
+    least_memory,
+    recommend,
     shortcoming,
 )
 

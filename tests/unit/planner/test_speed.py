@@ -9,17 +9,20 @@ from hypothesis import strategies as st
 
 from sparkwell.catalog import load_catalog
 from sparkwell.catalog.described import Described, describe_recipe
+from sparkwell.catalog.recipe import FlagValue
+from sparkwell.engines.vllm.rules import rules_for
 from sparkwell.hardware.description import find_machine
 from sparkwell.hardware.machine import Machine
+from sparkwell.planner.settings import resolve
 from sparkwell.planner.speed import (
     Speed,
     closed_loop_tokens_per_s,
     concurrencies,
     estimate_speed,
     fitting,
-    model_on,
+    served_model,
 )
-from sparkwell.planner.steps import exchange_s
+from sparkwell.planner.steps import Model, decode_s, exchange_s
 
 CATALOG = load_catalog()
 MODELS = {
@@ -48,6 +51,13 @@ def kv_bytes(described: Described) -> int:
     return 4 * shape.num_hidden_layers * shape.key_value_size
 
 
+def model_on(
+    described: Described, machine: Machine, kv: float, devices: int | None = None
+) -> Model:
+    assert machine.bandwidth_bytes_per_s is not None
+    return Model(described, machine, machine.bandwidth_bytes_per_s, devices or machine.gpus, kv)
+
+
 def speed(
     described: Described,
     machine: Machine,
@@ -59,19 +69,15 @@ def speed(
     devices: int | None = None,
     kv: float | None = None,
 ) -> Speed:
-    found = estimate_speed(
-        described,
-        machine,
-        kv_bytes_per_token=kv_bytes(described) if kv is None else kv,
+    size = kv_bytes(described) if kv is None else kv
+    return estimate_speed(
+        model_on(described, machine, size, devices),
         kv_cache_tokens=kv_cache_tokens,
         context=context,
         prompt_tokens=prompt_tokens,
         max_num_seqs=max_num_seqs,
         max_num_batched_tokens=8192,
-        devices=devices,
     )
-    assert found is not None
-    return found
 
 
 # ── what holds of every estimate ────────────────────────────────────────────────────────────
@@ -137,6 +143,44 @@ def test_a_smaller_kv_cache_entry_is_never_slower(model: Described, context: int
     assert narrow.single_tokens_per_s >= wide.single_tokens_per_s
 
 
+# ── as it is served ─────────────────────────────────────────────────────────────────────────
+
+
+def served(described: Described, machine: Machine, **flags: FlagValue) -> Model | None:
+    settings = resolve(flags, described, machine, rules_for("0.25.0"))
+    return served_model(described, machine, flags, settings)
+
+
+def test_weights_that_become_fp8_while_they_load_are_read_as_fp8() -> None:
+    model = served(MODELS["qwen3-32b"], SPARK, quantization="fp8")
+    own = served(MODELS["qwen3-32b-fp8"], SPARK)
+    assert model is not None
+    assert own is not None
+    assert decode_s(model, 1024, 1) == pytest.approx(decode_s(own, 1024, 1), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("flags", "devices", "times"),
+    [
+        ({}, 1, 1),
+        ({"kv_cache_dtype": "fp8"}, 1, 0.5),
+        ({"tensor_parallel_size": 4}, 4, 1),
+        ({"tensor_parallel_size": 8}, 8, 2),
+        ({"tensor_parallel_size": 2, "pipeline_parallel_size": 4}, 2, 1),
+        ({"pipeline_parallel_size": 8}, 1, 1),
+    ],
+)
+def test_the_kv_cache_counts_on_all_devices_and_heads_that_several_hold_as_often(
+    flags: dict[str, FlagValue], devices: int, times: float
+) -> None:
+    """A model with four KV heads: on eight devices each head is held, and read, twice."""
+    described = MODELS["qwen3-30b-a3b-fp8"]
+    model = served(described, replace(MACHINES["h200-141gb"], gpus=8), **flags)
+    assert model is not None
+    assert model.devices == devices
+    assert model.kv_bytes_per_token == times * kv_bytes(described)
+
+
 # ── concurrency ─────────────────────────────────────────────────────────────────────────────
 
 
@@ -162,7 +206,6 @@ def test_a_context_that_does_not_fit_has_no_batch() -> None:
 
 def test_prefill_takes_its_share_of_a_closed_loop() -> None:
     model = model_on(MODELS["qwen3-32b-fp8"], SPARK, 262_144)
-    assert model is not None
     rates = [
         closed_loop_tokens_per_s(
             model, concurrency=8, prompt_tokens=prompt, output_tokens=100, chunk_tokens=8192
@@ -177,17 +220,7 @@ def test_prefill_takes_its_share_of_a_closed_loop() -> None:
 
 
 def test_without_a_bandwidth_there_is_no_estimate() -> None:
-    unknown = estimate_speed(
-        MODELS["demo-qwen3"],
-        find_machine("cpu"),
-        kv_bytes_per_token=64,
-        kv_cache_tokens=1000,
-        context=10,
-        prompt_tokens=10,
-        max_num_seqs=4,
-        max_num_batched_tokens=512,
-    )
-    assert unknown is None
+    assert served(MODELS["demo-qwen3"], find_machine("cpu")) is None
 
 
 def test_one_stream_is_bound_by_bandwidth_and_many_short_ones_by_compute() -> None:
@@ -256,7 +289,6 @@ def test_devices_share_the_bytes_and_pay_for_the_exchange() -> None:
 def test_the_exchange_is_two_all_reduces_a_layer() -> None:
     described, pair = MODELS["qwen3-32b-fp8"], MACHINES["dgx-spark-x2"]
     model = model_on(described, pair, 262_144)
-    assert model is not None
     reduces = 2 * 64
     sent = 1000 * 5120 * 2  # a ring of two sends each byte once
     assert exchange_s(model, 1000) == pytest.approx(reduces * (50e-6 + sent / 25e9))

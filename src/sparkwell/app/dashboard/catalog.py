@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
+from sparkwell.app.guides.check import claims_of
 from sparkwell.app.own_plans import as_started
 from sparkwell.app.planning import Wish
 from sparkwell.app.service import ModelService
@@ -80,6 +81,6 @@ class CatalogPages:
         try:
             target = planning.target(recipe.name)
             made = make_plan(planning.question(target, as_started(self._models, target, Wish())))
-            return contract(made, planning.claims(made)), None
+            return contract(made, claims_of(planning, made)), None
         except SparkwellError as error:
             return None, error.message

@@ -22,7 +22,7 @@ from sparkwell.catalog import Recipe
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.catalog.tuned import goal_of
 from sparkwell.core.errors import UsageError
-from sparkwell.planner.profiles import PROFILES
+from sparkwell.planner.profile_names import PROFILES
 from sparkwell.web.services import Field, RecipeEdit
 
 FLAGS, PROFILE = "flags", "profile"

@@ -7,6 +7,7 @@ from typing import Any
 from sparkwell.app.composing.making import Composing
 from sparkwell.app.composing.service import DigestOf
 from sparkwell.app.composing.wish import ComposeWish
+from sparkwell.app.guides.check import claims_of
 from sparkwell.app.launching.flags import StartWish
 from sparkwell.app.launching.ways import Way
 from sparkwell.app.own_plans import as_started
@@ -18,8 +19,9 @@ from sparkwell.catalog.recipe import FlagValue
 from sparkwell.catalog.tuned import goal_of
 from sparkwell.core.errors import EnvironmentFault
 from sparkwell.engines.environments import environment
-from sparkwell.planner.plan import Plan, Question, make_plan
+from sparkwell.planner.plan import Plan, make_plan
 from sparkwell.planner.profiles import COMPUTED
+from sparkwell.planner.question import Question
 from sparkwell.planner.report import contract
 
 
@@ -74,7 +76,7 @@ class Trial:
     def document(self) -> dict[str, Any]:
         """The document of ``sparkwell plan --json``; raises SparkwellError."""
         made = self.plan()
-        return contract(made, self.models.planning.claims(made))
+        return contract(made, claims_of(self.models.planning, made))
 
     def compose(self, digest_of: DigestOf) -> str:
         """The file of ``sparkwell compose``; raises SparkwellError.

@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sparkwell.app.guides.figures import Figures
+from sparkwell.app.planning import Planning
 from sparkwell.catalog.guide_claims import Check, Claim, Verdict, claims_for
+from sparkwell.planner.plan import Plan
 
 _YES_NO = ("fits", "fits_contexts", "flag_exists")
 
@@ -49,6 +51,11 @@ def check_all(claims: Iterable[Claim], figures: Figures) -> list[Checked]:
 def claims_about(recipe: str, figures: Figures) -> list[dict[str, object]]:
     """The checked claims about a recipe, for the plan's document."""
     return [checked.as_json for checked in check_all(claims_for(recipe), figures)]
+
+
+def claims_of(planning: Planning, plan: Plan) -> list[dict[str, object]]:
+    """The same about the model of a plan."""
+    return claims_about(plan.question.described.name, Figures(planning))
 
 
 def in_words(value: float | None, check: Check) -> str:

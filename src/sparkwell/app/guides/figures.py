@@ -5,16 +5,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sparkwell.app.planning import Planning, default_version
+from sparkwell.app.planning import Planning
+from sparkwell.app.targets import default_version
 from sparkwell.catalog.recipe import FlagValue, Recipe
 from sparkwell.core.phases import Phase
 from sparkwell.core.units import GB, GIB
 from sparkwell.engines.vllm import history, rules_for
 from sparkwell.hardware.machine import Machine
 from sparkwell.planner import kv
-from sparkwell.planner.plan import Plan, Question, make_plan
+from sparkwell.planner.plan import Plan, make_plan
+from sparkwell.planner.question import Question
 from sparkwell.planner.settings import CACHE_BYTES
-from sparkwell.planner.speed import Speed, estimate_speed
+from sparkwell.planner.speed import Speed, estimate_speed, served_model
 
 SPARK = "dgx-spark"
 GUIDE = "guide"
@@ -65,18 +67,16 @@ class Figures:
             "prompt_tokens": int(arguments.get("prompt_tokens") or min(context, 512)),
             "max_num_seqs": max(plan.settings.max_num_seqs, int(arguments.get("concurrency", 1))),
         }
-        speed = estimate_speed(
-            plan.question.described,
-            self.machine,
-            kv_bytes_per_token=plan.memory.kv_per_token,
+        asked = plan.question
+        model = served_model(asked.described, asked.machine, asked.flags, plan.settings)
+        if model is None:
+            raise ValueError(f"no bandwidth for {self.machine.name}")
+        return estimate_speed(
+            model,
             kv_cache_tokens=plan.memory.kv_tokens,
-            devices=plan.settings.tensor_parallel,
             max_num_batched_tokens=plan.settings.max_num_batched_tokens,
             **{**wanted, **changes},
         )
-        if speed is None:
-            raise ValueError(f"no bandwidth for {self.machine.name}")
-        return speed
 
 
 def _flags(recipe: Recipe | None, given: str | Mapping[str, FlagValue]) -> dict[str, FlagValue]:

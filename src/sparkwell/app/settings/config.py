@@ -23,24 +23,11 @@ from sparkwell.app.settings.places import Places
 from sparkwell.catalog.recipe import FlagValue, Name
 from sparkwell.core.documents import parse_with_lines
 from sparkwell.core.errors import DocumentError, UsageError
+from sparkwell.planner.profile_names import Profile
 
 EXAMPLE = Path(__file__).parent / "sparkwell.example.yaml"
 ENGINE_PORTS = 1000
 _ANOTHER = "Choose another port, or another containers.first_port."
-# Those of planner/profiles.py, whose import takes a tenth of a second; a test compares them.
-Profile = Literal[
-    "balanced",
-    "throughput",
-    "latency",
-    "concurrency",
-    "long-context",
-    "quality",
-    "guide",
-    "tuned-throughput",
-    "tuned-latency",
-    "tuned-concurrency",
-    "tuned-goodput",
-]
 
 
 class Section(BaseModel):

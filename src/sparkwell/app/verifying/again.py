@@ -10,7 +10,8 @@ from sparkwell.catalog import Catalog
 from sparkwell.catalog.described import Described, describe_recipe
 from sparkwell.core.errors import DocumentError
 from sparkwell.engines.vllm import rules_for
-from sparkwell.planner.plan import Plan, Question, make_plan
+from sparkwell.planner.plan import Plan, make_plan
+from sparkwell.planner.question import Question
 
 Json = Mapping[str, Any]
 

@@ -23,7 +23,8 @@ from sparkwell.hardware.facts import Facts
 from sparkwell.hardware.machine import Machine
 from sparkwell.hardware.samples import MachineSample
 from sparkwell.planner.pace import AS_MODELLED
-from sparkwell.planner.plan import Plan, Question, make_plan
+from sparkwell.planner.plan import Plan, make_plan
+from sparkwell.planner.question import Question
 from sparkwell.store import Starts, reading
 from sparkwell.store.record import engine_key, machine_key
 from sparkwell.store.starts import StartRecord

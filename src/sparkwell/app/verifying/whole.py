@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from sparkwell.app.guides.check import claims_of
 from sparkwell.app.preflight.scope import Asked, find_way
 from sparkwell.app.service import ModelService
 from sparkwell.app.verifying.claims import Run, with_claims
@@ -31,7 +32,7 @@ def whole_report(
     rows = with_claims(
         figures(found.plan, found.started, found.bench), claims_for(recipe.name), run
     )
-    claims = [] if found.plan is None else models.planning.claims(found.plan)
+    claims = [] if found.plan is None else claims_of(models.planning, found.plan)
     document = report(found, rows, claims, requests=requests)
     registry = registry_of((found.instance or {}).get("image"))
     without = replace(private, hosts=(*private.hosts, *registry))

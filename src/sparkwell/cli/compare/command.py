@@ -12,8 +12,8 @@ import click
 
 from sparkwell.cli.compare.columns import page
 from sparkwell.cli.context import Context, json_option, pass_context
-from sparkwell.cli.plan import PROFILES
 from sparkwell.core.errors import SparkwellError, UsageError
+from sparkwell.planner.profile_names import PROFILES
 
 if TYPE_CHECKING:
     from sparkwell.app.planning import Planning

@@ -15,7 +15,8 @@ from sparkwell.core.errors import UsageError
 from sparkwell.core.units import GIB
 from sparkwell.hardware.machine import Machine
 from sparkwell.hardware.quantities import size
-from sparkwell.planner.recommend import Ranked, Recommendation, Wanted, figures, find_need
+from sparkwell.planner.needs import Wanted, figures, find_need
+from sparkwell.planner.recommend import Ranked, Recommendation
 from sparkwell.planner.recommend import recommend as rank
 from sparkwell.planner.report import contract
 

@@ -17,6 +17,7 @@ from sparkwell.app.composing.wish import ComposeWish
 from sparkwell.app.daemon import back_ends
 from sparkwell.app.editing.editing import Editing
 from sparkwell.app.editing.file import MISSING
+from sparkwell.app.guides.check import claims_of
 from sparkwell.app.launching.ways import Way, Ways
 from sparkwell.app.own_plans import as_started
 from sparkwell.app.paths import find_paths
@@ -263,7 +264,7 @@ async def test_a_preview_is_the_plan_of_the_edited_start(make: Make) -> None:
     other = make(models=own).models
     target = other.planning.target(NAME)
     made = make_plan(other.planning.question(target, as_started(other, target, Wish())))
-    assert preview.plan == contract(made, other.planning.claims(made))
+    assert preview.plan == contract(made, claims_of(other.planning, made))
     assert preview.plan is not None
     assert preview.plan["flags"]["max_num_seqs"] == 16
     assert preview.compose == Composing(other).compose(ComposeWish(models=(NAME,))).text

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from generated import ROOT
 from sparkwell.app.tuning import keeping
@@ -24,12 +25,10 @@ _STATE = re.compile(r" --state \S+")
 
 def bared(tuning: Tuning) -> Tuning:
     """Without what says more of the host than of the flags."""
-    tuning.command = _STATE.sub("", tuning.command)
-    for trial in tuning.trials:
-        trial.lines = []
-    if tuning.outcome is not None:
-        tuning.outcome.overlay = None
-    return tuning
+    trials = [replace(each, lines=[]) for each in tuning.trials]
+    outcome = None if tuning.outcome is None else replace(tuning.outcome, overlay=None)
+    command = _STATE.sub("", tuning.command)
+    return replace(tuning, command=command, trials=trials, outcome=outcome)
 
 
 def kept_as(tuning: Tuning) -> str:

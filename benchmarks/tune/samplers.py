@@ -29,9 +29,10 @@ from sparkwell.bench.workload import Workload
 from sparkwell.catalog.catalog import load_catalog
 from sparkwell.planner.plan import Plan
 from sparkwell.tune.goal import Goal
-from sparkwell.tune.knobs import Value, flags_of, is_possible, knobs, nearest
+from sparkwell.tune.knobs import Value, knobs
 from sparkwell.tune.search import Foretold, Search
 from sparkwell.tune.trial import Trial
+from sparkwell.tune.values import flags_of, is_possible, nearest
 
 MODEL, HARDWARE, VERSION, CLIENTS = "qwen3-8b-fp8", "h100-80gb", "0.25.0", 512
 NOISE = 0.015
@@ -125,7 +126,7 @@ def _search(machine: Machine, first: dict[str, Value], seed: int, kind: str) -> 
     search = Search(machine.space, [before], foretell, seed)
     if kind.startswith("random"):
         search._sampler._study.sampler = optuna.samplers.RandomSampler(seed=seed)
-    for profile in BEGIN_WITH if "seeds" in kind else ():
+    for profile in BEGIN_WITH[machine.goal.name] if "seeds" in kind else ():
         search.suggest(nearest(machine.space, machine.plans.plan({}, profile).question.flags))
     return search
 

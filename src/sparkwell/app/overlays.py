@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sparkwell.catalog.tuned import GOALS, Goal, Tuned, profile_of
+from sparkwell.catalog.tuned import GOALS, GoalName, Tuned, profile_of
 from sparkwell.catalog.tuned_files import TunedFlags, load_tuned
 from sparkwell.core.errors import UsageError
 from sparkwell.core.units import GIB
@@ -21,7 +21,7 @@ class Overlays:
         """All of them as the files are now: a daemon knows what was tuned since it began."""
         return load_tuned([self.folder])
 
-    def get(self, recipe: str, goal: Goal, machine: Machine, version: str) -> Tuned:
+    def get(self, recipe: str, goal: GoalName, machine: Machine, version: str) -> Tuned:
         """The overlay for just these; raises UsageError that says which there are."""
         every = self.read()
         found = _find(every, recipe, goal, machine, version)
@@ -42,14 +42,14 @@ class Overlays:
 
 
 def _find(
-    every: TunedFlags, recipe: str, goal: Goal, machine: Machine, version: str
+    every: TunedFlags, recipe: str, goal: GoalName, machine: Machine, version: str
 ) -> Tuned | None:
     return every.find(
         recipe, goal, machine.name, version, gpus=machine.gpus, total_bytes=machine.total_bytes
     )
 
 
-def _ways(every: TunedFlags, recipe: str, goal: Goal) -> Iterable[str]:
+def _ways(every: TunedFlags, recipe: str, goal: GoalName) -> Iterable[str]:
     there = dict.fromkeys(map(_described, every.of(recipe)))
     yield f"- There are: {'; '.join(there)}." if there else f"- {recipe} was tuned for nothing."
     yield f"- `sparkwell tune {recipe} --goal {goal}` finds flags for the machine that it runs on."

@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sparkwell.app.compiling import CompileCache, cache_of
+from sparkwell.app.listener.trust import trust_by
 from sparkwell.app.ollama.flags import NUM_CTX
 from sparkwell.app.planning import Wish
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import GatewaySettings
-from sparkwell.app.listener.trust import trust_by
 from sparkwell.bench.connection import Target
 from sparkwell.bench.workload import Vocabulary
 from sparkwell.catalog.ollama import parse_ollama
@@ -75,21 +75,21 @@ def own_subject(
     """A model of this daemon, asked through its gateway, or at its engine's own address."""
     plan = None if instance["engine"] == "ollama" else _plan(models, instance)
     shape = None if plan is None else plan.question.described.shape
-    endpoint = str(instance["endpoint"])
-    if direct:
-        target, url = _engine(endpoint), endpoint
-    else:
-        trust = trust_by(status.get("certificate"))
-        url = str(status["gateway"])
-        target = target_of(url, trust if isinstance(trust, ssl.SSLContext) else None)
+    url = str(instance["endpoint"] if direct else status["gateway"])
     subject = Subject(
-        target, url, str(instance["model"]),
-        Vocabulary(SMALLEST_VOCABULARY if shape is None else shape.vocab_size),
-        None if plan is None else plan.settings.max_model_len, plan,
-        instance["engine"], instance["engine_version"], instance.get("flags"),
-        None if direct else gateway.max_connections, models.planning.here,
+        target=_engine(url) if direct else _gateway(url, status),
+        url=url,
+        model=str(instance["model"]),
+        vocabulary=Vocabulary(SMALLEST_VOCABULARY if shape is None else shape.vocab_size),
+        most_tokens=None if plan is None else plan.settings.max_model_len,
+        plan=plan,
+        engine=instance["engine"],
+        engine_version=instance["engine_version"],
+        flags=instance.get("flags"),
+        most_clients=None if direct else gateway.max_connections,
+        machine=models.planning.here,
         compiles_in=cache_of(instance, models.paths.cache),
-    )  # fmt: skip
+    )
     return _in_ollama(subject, direct=direct) if subject.engine == "ollama" else subject
 
 
@@ -126,6 +126,11 @@ def target_of(url: str, trust: ssl.SSLContext | None = None) -> Target:
         parts.hostname, port or (443 if secure else 80), path,
         trust=(trust or ssl.create_default_context()) if secure else None,
     )  # fmt: skip
+
+
+def _gateway(url: str, status: Json) -> Target:
+    trust = trust_by(status.get("certificate"))
+    return target_of(url, trust if isinstance(trust, ssl.SSLContext) else None)
 
 
 def _engine(endpoint: str) -> Target:

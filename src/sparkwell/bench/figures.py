@@ -8,6 +8,9 @@ from sparkwell.bench.sample import Sample
 from sparkwell.bench.silences import Silence, longest_silence
 
 PERCENTILES = (50, 90, 95, 99)
+_SPREADS = ("mean", "p50", "p90", "p95", "p99", "most")
+_TIMES = ("ttft", "tpot", "itl", "e2e")
+_RATES = ("output_tokens_per_s", "total_tokens_per_s", "requests_per_s", "goodput", "good_share")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +128,15 @@ def figures(
         lag_most_s=max(lags, default=None),
         silence=longest_silence(samples, documents),
     )
+
+
+def by_name(figures: Figures) -> dict[str, float]:
+    """As a run's document names them, ``ttft_p99_s``; what is not known is left out."""
+    flat: dict[str, float] = {}
+    for time in _TIMES:
+        spread: Spread | None = getattr(figures, time)
+        if spread is not None:
+            flat |= {f"{time}_{each}_s": getattr(spread, each) for each in _SPREADS}
+    rates = {name: getattr(figures, name) for name in _RATES}
+    rates["silence_s"] = None if figures.silence is None else figures.silence.seconds
+    return flat | {name: value for name, value in rates.items() if value is not None}

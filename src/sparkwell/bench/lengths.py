@@ -6,6 +6,8 @@ from typing import Any
 
 from sparkwell.bench.results import Repeat
 
+INEXACT = "Lengths are not exact"
+
 
 def lengths(repeats: Sequence[Repeat]) -> dict[str, Any]:
     """Means of the requests that were answered; None where the server does not count."""
@@ -20,8 +22,7 @@ def lengths_note(repeats: Sequence[Repeat]) -> str:
     """For the notes of a case whose prompts were text."""
     prompts, answers = (_range(each) for each in _counted(repeats))
     return (
-        f"Lengths are not exact: prompts of {prompts} tokens, answers of {answers}, as the server "
-        "counted them."
+        f"{INEXACT}: prompts of {prompts} tokens, answers of {answers}, as the server counted them."
     )
 
 

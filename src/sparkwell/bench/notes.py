@@ -1,10 +1,12 @@
 """What speaks against taking a case's figures as they stand. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from sparkwell.bench.failures import failure_notes
 from sparkwell.bench.figures import Figures
 from sparkwell.bench.intervals import interval
-from sparkwell.bench.lengths import lengths_note
+from sparkwell.bench.lengths import INEXACT, lengths_note
 from sparkwell.bench.results import Repeat
 from sparkwell.bench.stalls import stalls
 from sparkwell.bench.suites import Case
@@ -13,6 +15,7 @@ LATE_SHARE = 0.02
 """The client woke late by more than this share of what it measured: that figure is in doubt."""
 BUSY_SHARE = 0.7
 WIDE_SHARE = 0.5
+SHORTENED, UNCACHED = "Shortened", "Prefix caching is off"
 SHORTEST_S = 1.0
 """In less the client's own beginning is most of what it does."""
 
@@ -26,13 +29,12 @@ def notes(
     """
     said, figures = [], [repeat.figures for repeat in repeats if repeat.figures.requests]
     if case.shortened_to is not None:
-        said.append(f"Shortened: this model takes {case.shortened_to:,} tokens at most.")
+        said.append(f"{SHORTENED}: this model takes {case.shortened_to:,} tokens at most.")
     if uncached and case.workload.is_cached:
-        said.append("Prefix caching is off: the shared document was read each time.")
+        said.append(f"{UNCACHED}: the shared document was read each time.")
     if text:
         said.append(lengths_note(repeats))
-    if failed := sum(each.failed for each in figures):
-        said.append(f"{failed:,} requests failed; they are in no latency.")
+    said += failure_notes(sample for repeat in repeats for sample in repeat.samples)
     said += stalls(case, repeats)
     if _is_wide(figures):
         said.append("The repeats differ so much that their mean tells little: measure again.")
@@ -41,6 +43,15 @@ def notes(
     if any(_is_busy(each) for each in figures):
         said.append("The client needed most of a core: the engine may be faster than shown.")
     return said
+
+
+def doubts(case: Mapping[str, Any]) -> list[str]:
+    """What keeps a case of a run's document from being held against a plan, or another run.
+
+    That it was shortened, asked with text, or had no cache speaks against none of its figures.
+    """
+    harmless = (SHORTENED, INEXACT, UNCACHED)
+    return [str(note) for note in case["notes"] if not note.startswith(harmless)]
 
 
 def _is_wide(figures: Sequence[Figures]) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from sparkwell.bench.beside import Expected, Guide
-from sparkwell.bench.figures import Figures, Slo, Spread
+from sparkwell.bench.figures import Figures, Slo, by_name
 from sparkwell.bench.intervals import interval
 from sparkwell.bench.lengths import lengths
 from sparkwell.bench.notes import notes
@@ -19,9 +19,6 @@ from sparkwell.bench.saved import caching_is_off, saved_json
 from sparkwell.bench.suites import Case
 
 VERSION = 1
-_SPREADS = ("mean", "p50", "p90", "p95", "p99", "most")
-_TIMES = ("ttft", "tpot", "itl", "e2e")
-_RATES = ("output_tokens_per_s", "total_tokens_per_s", "requests_per_s", "goodput", "good_share")
 Json = dict[str, Any]
 Prompts = Literal["token ids", "text"]
 
@@ -100,20 +97,9 @@ def _case(case: Case, repeats: Sequence[Repeat], beside: Beside, about: About) -
 
 def measured_figures(figures: Sequence[Figures]) -> dict[str, Json]:
     """Each figure by its name (``ttft_p99_s``): mean, low, high, repeats. None known: left out."""
-    rows = [_flat(each) for each in figures]
+    rows = [by_name(each) for each in figures]
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: asdict(interval([row[name] for row in rows if name in row])) for name in names}
-
-
-def _flat(figures: Figures) -> dict[str, float]:
-    flat: dict[str, float] = {}
-    for time in _TIMES:
-        spread: Spread | None = getattr(figures, time)
-        if spread is not None:
-            flat |= {f"{time}_{each}_s": getattr(spread, each) for each in _SPREADS}
-    rates = {name: getattr(figures, name) for name in _RATES}
-    rates["silence_s"] = None if figures.silence is None else figures.silence.seconds
-    return flat | {name: value for name, value in rates.items() if value is not None}
 
 
 def _repeat(repeat: Repeat) -> Json:

@@ -29,3 +29,8 @@ class Measured:
 
     repeats: dict[int, list[Repeat]] = field(default_factory=dict)
     broken: str | None = None
+
+    @property
+    def failed(self) -> int:
+        """Requests that got no whole answer."""
+        return sum(each.figures.failed for found in self.repeats.values() for each in found)

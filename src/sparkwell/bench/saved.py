@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparkwell.bench.comparing import by_figure
-from sparkwell.bench.intervals import Ratio, ratio
+from sparkwell.bench.intervals import Ratio, middle_of, ratio
 
 Json = Mapping[str, Any]
 FIGURES = ("ttft_p50_s", "output_tokens_per_s")
@@ -16,7 +16,7 @@ FIGURES = ("ttft_p50_s", "output_tokens_per_s")
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """One figure: the mean of the repeats with nothing shared, with the document first, the ratio.
+    """One figure with nothing shared and with the document first, geometric means; their ratio.
 
     The ratio is of ``shared`` to ``nothing``; for a first token less is saved, for tokens/s more.
     """
@@ -76,5 +76,5 @@ def _beside(case: Json, other: Json) -> Iterator[Saved]:
     for figure in FIGURES:
         ours, theirs = with_it.get(figure, []), without.get(figure, [])
         if (told := ratio(theirs, ours)) is not None:
-            means = sum(theirs) / len(theirs), sum(ours) / len(ours)
-            yield Saved(case["name"], other["name"], figure, *means, told)
+            middles = middle_of(theirs), middle_of(ours)
+            yield Saved(case["name"], other["name"], figure, *middles, told)

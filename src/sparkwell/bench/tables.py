@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from sparkwell.bench.intervals import Ratio
+from sparkwell.bench.run_document import mean_of
 from sparkwell.bench.saved import Saved, caching_is_off, saved
+from sparkwell.core.figure_names import FIGURES
 
 Json = Mapping[str, Any]
 UNKNOWN = "-"
-_NAMES = {"ttft_p50_s": "TTFT p50", "output_tokens_per_s": "output tokens/s"}
+_RATE = "output_tokens_per_s"
 _TIMES = ("ttft_p50_s", "ttft_p99_s", "tpot_p50_s", "tpot_p99_s")
 
 
@@ -38,7 +40,7 @@ def measured_table(document: Json) -> list[list[str]]:
 def _row(case: Json, *, goodput: bool) -> list[str]:
     found = case["measured"]
     times = [_time(found.get(name)) for name in _TIMES]
-    row = [case["name"], _lengths(case), _rate(found.get("output_tokens_per_s"))]
+    row = [case["name"], _lengths(case), _rate(found.get(_RATE))]
     row += [_rate(found.get("requests_per_s")), *times]
     return [*row, _good(found)] if goodput else row
 
@@ -86,11 +88,10 @@ def beside_table(document: Json) -> list[list[str]]:
 
 def _expected(case: Json) -> list[str]:
     planned, guide = case["planned"] or {}, case["guide"]
-    interval = case["measured"].get("output_tokens_per_s")
-    got = None if interval is None else interval["mean"]
+    interval, got = case["measured"].get(_RATE), mean_of(case, _RATE)
     plan, most = planned.get("tokens_per_s"), planned.get("limit_tokens_per_s")
     claim = UNKNOWN if guide is None else _range(guide["low"], guide["high"])
-    off = UNKNOWN if got is None or not plan else f"{plan / got - 1:+.0%}" if got else UNKNOWN
+    off = f"{plan / got - 1:+.0%}" if got and plan else UNKNOWN
     share = UNKNOWN if got is None or not most else f"{got / most:.0%}"
     return [case["name"], _rate(interval), plain(plan), off, plain(most), share, claim]
 
@@ -113,7 +114,7 @@ def saved_table(document: Json) -> list[list[str]]:
 def _saved(row: Saved) -> list[str]:
     shown = seconds if row.figure == "ttft_p50_s" else plain
     told = row.ratio
-    values = [_NAMES[row.figure], shown(row.nothing), shown(row.shared), f"{told.value:.3f}"]
+    values = [FIGURES[row.figure], shown(row.nothing), shown(row.shared), f"{told.value:.3f}"]
     return [*values, interval_text(told), _verdict(told)]
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal, Protocol, TypeVar
 
-Order = Literal["document first", "question first"]
+PromptLayout = Literal["document first", "question first"]
 FIRST_ID = 1000
 """Ids below are left out: vocabularies begin with single bytes and special tokens."""
 
@@ -28,7 +28,7 @@ class Workload:
     output_tokens: int
     document_tokens: int = 0
     documents: int = 1
-    order: Order = "document first"
+    order: PromptLayout = "document first"
 
     @property
     def tokens(self) -> int:

@@ -14,8 +14,8 @@ from pydantic import (
 
 from sparkwell.catalog.recipe import FlagValue, Name, Part, Sentence
 
-Goal = Literal["throughput", "latency", "concurrency", "goodput"]
-GOALS: tuple[Goal, ...] = get_args(Goal)
+GoalName = Literal["throughput", "latency", "concurrency", "goodput"]
+GOALS: tuple[GoalName, ...] = get_args(GoalName)
 Limit = Annotated[PositiveFloat, Field(allow_inf_nan=False)]
 # It becomes a part of a file's name.
 Version = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][\w.+-]*$", max_length=64)]
@@ -26,12 +26,12 @@ _PREFIX = "tuned-"
 _SAME_MEMORY = 0.05
 
 
-def profile_of(goal: Goal) -> str:
+def profile_of(goal: GoalName) -> str:
     """The profile that starts with an overlay for that goal."""
     return f"{_PREFIX}{goal}"
 
 
-def goal_of(profile: str | None) -> Goal | None:
+def goal_of(profile: str | None) -> GoalName | None:
     """The goal of such a profile; None for any other."""
     return next((goal for goal in GOALS if profile == profile_of(goal)), None)
 
@@ -42,13 +42,6 @@ class Slo(Part):
     ttft_s: Limit | None = None
     tpot_s: Limit | None = None
     e2e_s: Limit | None = None
-
-
-FIGURES = {
-    "output_tokens_per_s": "output tokens/s", "goodput": "good requests/s",
-    "e2e_p95_s": "whole answer p95, s", "good_share": "within the SLO",
-}  # fmt: skip
-"""What is measured, as people say it; figures are named so in files."""
 
 
 class Row(Part):
@@ -89,7 +82,7 @@ class Tuned(Part):
     """
 
     recipe: Name
-    goal: Goal
+    goal: GoalName
     slo: Slo | None = None
     machine: Name
     title: Sentence

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from sparkwell.catalog.tuned import WITHOUT_GPU, Goal, Tuned
+from sparkwell.catalog.tuned import WITHOUT_GPU, GoalName, Tuned
 from sparkwell.core.documents import parse_document
 from sparkwell.core.errors import DocumentError, EnvironmentFault
 from sparkwell.core.units import GIB
@@ -26,7 +26,7 @@ class TunedFlags:
     def find(
         self,
         recipe: str,
-        goal: Goal,
+        goal: GoalName,
         machine: str,
         version: str,
         *,

@@ -1,12 +1,15 @@
-"""What was there before a tuning, and is there again after it."""
+"""What ran of a model before a measurement that starts it anew, and runs again after it."""
 
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import click
+
 from sparkwell.cli.bringing_up import Wanted, bring_up
-from sparkwell.cli.client import AdminClient, Json, is_running
+from sparkwell.cli.client import AdminClient, Json, is_running, run
 from sparkwell.cli.daemon import daemon_gone
+from sparkwell.cli.telling import tell
 from sparkwell.core.errors import SparkwellError
 
 if TYPE_CHECKING:
@@ -40,6 +43,18 @@ async def as_it_was(context: "Context", model: str, before: Earlier) -> None:
         await bring_up(context, wanted(model, before.given), quiet=True)
     elif not before.daemon:
         await _end_daemon(context)
+
+
+def bring_back(context: "Context", model: str, before: Earlier) -> None:
+    """As it was; what fails is told, and hides neither a result nor what ended the measurement."""
+    try:
+        run(as_it_was(context, model, before))
+    except SparkwellError as error:
+        tell(
+            click.style("! ", fg="yellow")
+            + f"{model} ran before, and could not be started again: {error.message}\n"
+            f"`sparkwell up {model}` starts it, `sparkwell doctor` may know why it did not."
+        )
 
 
 async def stop(context: "Context", model: str) -> None:

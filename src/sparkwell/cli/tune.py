@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from sparkwell.catalog.tuned import Goal
-from sparkwell.cli.options import SloOption, WithModel
+from sparkwell.catalog.tuned import GoalName
 from sparkwell.cli.client import Json, run
 from sparkwell.cli.context import Context, json_option, pass_context
-from sparkwell.cli.plan import PROFILES
+from sparkwell.cli.options import SloOption, WithModel
 from sparkwell.cli.times import Span
 from sparkwell.cli.tune_runs import apply, list_, show
-from sparkwell.cli.tune_start import alone, document, have_optuna
+from sparkwell.cli.tune_start import alone, have_optuna
+from sparkwell.planner.profile_names import PROFILES
 
 if TYPE_CHECKING:
     from sparkwell.app.tuning.document import Tuning
@@ -40,7 +40,7 @@ def tune() -> None:
 @click.argument("model")
 @click.option(
     "--goal",
-    type=click.Choice(get_args(Goal)),
+    type=click.Choice(get_args(GoalName)),
     required=True,
     help="What counts: tokens a second, an answer's time with few clients, the most clients at "
     "once that keep the SLO, or requests a second that keep it.",
@@ -99,7 +99,7 @@ def run_(
     context: Context,
     /,
     model: str,
-    goal: Goal,
+    goal: GoalName,
     slo: "Slo | None",
     budget_s: float,
     trials: int | None,
@@ -124,6 +124,7 @@ def run_(
     have_optuna()
     from sparkwell.app.planning import parse_flags
     from sparkwell.app.tuning.beginning import TuneWish
+    from sparkwell.app.tuning.resuming import longest, opened
 
     wish = TuneWish(
         model=context.catalog.get(model).name, goal=goal, slo=slo, clients=clients,
@@ -131,7 +132,10 @@ def run_(
         budget_s=budget_s, most_trials=trials, profile=profile, given=parse_flags(sets),
         guessing=speculative, command=shlex.join(["sparkwell", *sys.argv[1:]]),
     )  # fmt: skip
-    file, tuning = document(context, wish, resume=resume, state=state)
+    file, tuning = opened(
+        context.paths.tunings, wish, context.planning.here, longest(context.models, wish),
+        resume=resume, state=state,
+    )  # fmt: skip
     run(alone(context, wish.model))
     return _tuned(context, file, tuning, as_json=as_json)
 

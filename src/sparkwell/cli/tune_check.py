@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from sparkwell.bench.tables import UNKNOWN
-from sparkwell.catalog.tuned import FIGURES
 from sparkwell.cli.table import table
+from sparkwell.core.figure_names import FIGURES
 from sparkwell.core.units import figure
 
 Json = Mapping[str, Any]

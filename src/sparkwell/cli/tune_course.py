@@ -7,19 +7,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
 import uvloop
 
 from sparkwell.app.tuning import keeping
+from sparkwell.app.tuning.applying import apply
 from sparkwell.app.tuning.beginning import place
 from sparkwell.app.tuning.foretelling import Plans
 from sparkwell.app.tuning.ledger import Ledger, Step
 from sparkwell.app.tuning.tuner import Tuner
-from sparkwell.catalog.tuned_files import write_tuned
 from sparkwell.cli.bench.measuring import many_files, until_stopped
 from sparkwell.cli.client import run
+from sparkwell.cli.earlier import bring_back, earlier
 from sparkwell.cli.progress import step_display
-from sparkwell.cli.tune_before import Earlier, as_it_was, earlier
 from sparkwell.cli.tune_rig import DaemonRig
 from sparkwell.core.errors import ConflictError, SparkwellError
 
@@ -37,7 +36,6 @@ class Course:
         self._quiet = quiet
         version = None if tuning.place is None else tuning.place.version
         self._rig = DaemonRig(context, tuning.model, version)
-        self._ledger = Ledger(tuning, lambda kept: keeping.save(file, kept), lambda _: None)
 
     def run(self) -> None:
         """Search, check, write the overlay; whatever happens, what was there before is again."""
@@ -48,35 +46,29 @@ class Course:
             try:
                 self._go()
             finally:
-                self._leave(before)
+                bring_back(self._context, self._tuning.model, before)
 
     def _go(self) -> None:
-        try:
-            with step_display("tune") as show:
-                uvloop.run(until_stopped(self._work(show)))
-        finally:
-            with suppress(SparkwellError):  # then what ended it says so
-                self._ledger.write()  # the time of a trial that was broken off counts
-        self._apply()
+        with step_display("tune") as show:
+            ledger = self._begun(show)
+            try:
+                uvloop.run(until_stopped(self._work(ledger)))
+            finally:
+                with suppress(SparkwellError):  # then what ended it says so
+                    ledger.write()  # the time of a trial that was broken off counts
+        self._apply(ledger)
 
-    async def _work(self, show: "Show") -> None:
-        if not self._quiet:
-            self._ledger.tell = lambda step: _show(show, step, self._tuning.budget_s)
-        await Tuner(self._ledger, self._rig, self._plans, self._place).run()
+    def _begun(self, show: "Show") -> Ledger:
+        """The ledger; it tells each step, unless this is quiet."""
 
-    def _leave(self, before: Earlier) -> None:
-        """What fails here is told, and hides neither the result nor what ended the tuning."""
-        try:
-            run(as_it_was(self._context, self._tuning.model, before))
-        except SparkwellError as error:
-            model = self._tuning.model
-            click.echo(
-                click.style("! ", fg="yellow")
-                + f"{model} ran before, and could not be started again: "
-                f"{error.message}\n`sparkwell up {model}` starts it, `sparkwell doctor` may know "
-                "why it did not.",
-                err=True,
-            )
+        def tell(step: Step) -> None:
+            if not self._quiet:
+                _show(show, step, self._tuning.budget_s)
+
+        return Ledger(self._tuning, lambda kept: keeping.save(self._file, kept), tell)
+
+    async def _work(self, ledger: Ledger) -> None:
+        await Tuner(ledger, self._rig, self._plans, self._place).run()
 
     def _plans(self, version: str) -> Plans:
         tuning, own = self._tuning, self._context.models.changes_of(self._tuning.model).flags
@@ -85,18 +77,14 @@ class Course:
     def _place(self, engine: str, version: str) -> "Place":
         return place(self._context.planning.here, engine, version)
 
-    def _apply(self) -> None:
+    def _apply(self, ledger: Ledger) -> None:
         """The overlay, where the gain holds."""
-        from sparkwell.app.tuning.overlay import overlay
-
-        outcome = self._tuning.outcome
-        if outcome is None or not outcome.holds:
+        tuning, context = self._tuning, self._context
+        if tuning.outcome is None or not tuning.outcome.holds:
             return
-        tuned = overlay(self._tuning)
-        outcome.overlay = str(write_tuned(self._context.paths.tuned, tuned))
-        own = self._context.models.changes_of(tuned.recipe).flags
-        outcome.outweighed = {k: v for k, v in own.items() if tuned.flags.get(k) != v}
-        keeping.save(self._file, self._tuning)
+        own = context.models.changes_of(tuning.model).flags
+        done = apply(tuning, context.paths.tuned, own)
+        ledger.applied(str(done.file), done.outweighed)
 
 
 @contextmanager

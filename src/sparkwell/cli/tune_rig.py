@@ -12,8 +12,8 @@ from sparkwell.bench.measuring import measure as ask
 from sparkwell.bench.results import Measured
 from sparkwell.cli.bringing_up import Wanted, bring_up
 from sparkwell.cli.client import AdminClient, Json
+from sparkwell.cli.earlier import stop
 from sparkwell.cli.finding_told import StartFailedError
-from sparkwell.cli.tune_before import stop
 from sparkwell.core.errors import (
     ConflictError,
     EnvironmentFault,

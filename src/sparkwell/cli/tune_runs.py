@@ -1,11 +1,17 @@
 """`sparkwell tune list`, `show` and `apply`: tunings that were kept."""
 
 import json
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sparkwell.cli.context import Context, json_option, pass_context
-from sparkwell.core.errors import SparkwellError, UsageError
+from sparkwell.core.errors import EnvironmentFault, SparkwellError, UsageError
+
+if TYPE_CHECKING:
+    from sparkwell.app.tuning.applying import Applied
+    from sparkwell.app.tuning.document import Tuning
 
 
 @click.command("list")
@@ -55,15 +61,28 @@ def show(context: Context, name: str, as_json: bool) -> None:
 @pass_context
 def apply(context: Context, name: str) -> None:
     """Make a tuning's flags the profile tuned-GOAL, also where the gain did not hold."""
-    from sparkwell.app.tuning import keeping
-    from sparkwell.app.tuning.overlay import overlay
-    from sparkwell.catalog.tuned_files import write_tuned
+    from sparkwell.app.tuning import applying, keeping
 
-    tuning = keeping.load(keeping.find(context.paths.tunings, name))
+    file = keeping.find(context.paths.tunings, name)
+    tuning = keeping.load(file)
     if tuning.outcome is None:
         raise UsageError(
             f"{tuning.id} is not finished.", hint="The same command with --resume goes on."
         )
-    file = write_tuned(context.paths.tuned, overlay(tuning))
-    click.echo(f"Kept as {file}.")
+    own = context.models.changes_of(tuning.model).flags
+    done = applying.apply(tuning, context.paths.tuned, own)
+    click.echo(f"Kept as {done.file}.")
     click.echo(f"Use it: `sparkwell up {tuning.model} --profile tuned-{tuning.goal}`.")
+    _record(file, tuning, done)
+
+
+def _record(file: Path, tuning: "Tuning", done: "Applied") -> None:
+    """In the tuning; where its file takes nothing more, that is told: the profile is there."""
+    from sparkwell.app.tuning import keeping
+    from sparkwell.app.tuning.ledger import Ledger
+
+    ledger = Ledger(tuning, lambda kept: keeping.save(file, kept), lambda _: None)
+    try:
+        ledger.applied(str(done.file), done.outweighed)
+    except EnvironmentFault as error:
+        click.echo(click.style("! ", fg="yellow") + error.message, err=True)

@@ -11,7 +11,7 @@ from sparkwell.cli.finding_text import plain
 from sparkwell.cli.table import table, wrapped_table
 from sparkwell.cli.tune_check import check_table
 from sparkwell.core.units import duration
-from sparkwell.tune.knobs import changed
+from sparkwell.tune.values import changed
 
 if TYPE_CHECKING:
     from sparkwell.app.tuning.document import Tuning

@@ -11,10 +11,12 @@ from typing import Any
 import msgspec
 
 from sparkwell.core.errors import EnvironmentFault, UsageError
+from sparkwell.core.kept_names import named
 from sparkwell.core.whole_files import write_new
 
 Json = dict[str, Any]
 KNOWN_FORMAT = 1
+_HINT = "`sparkwell bench list` names those that were kept."
 
 
 class _Requests(msgspec.Struct):
@@ -111,7 +113,9 @@ def load(folder: Path, name: str) -> Json:
 
     Raises UsageError where there is none, or more than one, or it is not to be understood.
     """
-    return _read(Path(name) if name.endswith(".json") else _file(folder, _found(folder, name)))
+    if name.endswith(".json"):
+        return _read(Path(name))
+    return _read(_file(folder, named(runs(folder), name, "run", _HINT)))
 
 
 def load_kept(folder: Path, name: str) -> Json:
@@ -139,20 +143,3 @@ def _read(file: Path) -> Json:
             hint="A newer Sparkwell wrote it: update this one.",
         )
     return dict(document)
-
-
-_HINT = "`sparkwell bench list` names those that were kept."
-
-
-def _found(folder: Path, name: str) -> str:
-    kept = runs(folder)
-    if name.isdecimal() and 1 <= int(name) <= len(kept):
-        return kept[int(name) - 1]
-    if name in kept:
-        return name
-    near = [each for each in kept if each.startswith(name)] if name else []
-    if len(near) == 1:
-        return near[0]
-    if near:
-        raise UsageError(f"{len(near)} runs begin with {name!r}.", hint=_HINT)
-    raise UsageError(f"There is no run {name!r}.", hint=_HINT)

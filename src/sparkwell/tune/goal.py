@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from sparkwell.bench.figures import Figures, Slo
-from sparkwell.catalog.tuned import Goal as GoalName
+from sparkwell.catalog.tuned import GoalName
+from sparkwell.core.figure_names import wants_less
 from sparkwell.core.units import figure
 
 KEPT_SHARE = 0.95
@@ -31,7 +32,7 @@ class Goal:
     @property
     def wants_less(self) -> bool:
         """Whether a smaller figure is the better one."""
-        return self.name == "latency"
+        return wants_less(self.figure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,6 @@ def _answered(repeats: Sequence[Figures]) -> float:
     return 1 - sum(each.failed for each in repeats) / asked if asked else 0.0
 
 
-def holds_on(goal: Goal, repeats: Sequence[Figures]) -> bool:
-    """Whether a step of a ladder kept the SLO, so that the next is worth asking."""
+def goes_on(goal: Goal, repeats: Sequence[Figures]) -> bool:
+    """Whether the next case is worth asking: always, unless a step of a ladder broke the SLO."""
     return (_good_share(repeats) or 0.0) >= KEPT_SHARE or goal.name != "concurrency"

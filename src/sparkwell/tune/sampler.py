@@ -42,7 +42,7 @@ class Sampler:
     def remember(self, trials: Iterable[Trial]) -> None:
         """Trials of an earlier part of the same search."""
         for each in trials:
-            worth = each.value if each.end == "measured" and each.kept else None
+            worth = each.value if each.counts else None
             state = optuna.trial.TrialState.PRUNED if worth is None else None
             self._study.add_trial(
                 optuna.trial.create_trial(

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sparkwell.tune.knobs import Knob, Value, is_possible
+from sparkwell.tune.knobs import Knob, Value
 from sparkwell.tune.sampler import Sampler
 from sparkwell.tune.shrink import dropped, is_dropped
 from sparkwell.tune.trial import Trial
+from sparkwell.tune.values import is_possible
 
 MOST_ASKED = 200
 """Values that need no start, one after the other: then the space is as good as searched."""
@@ -37,6 +38,14 @@ class Candidate:
     expected: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class RuledOut:
+    """Values that need no start, and why."""
+
+    values: dict[str, Value]
+    foretold: Foretold
+
+
 class Search:
     """``next`` and ``told`` take turns. ``trials`` is the caller's list, which it adds to."""
 
@@ -55,12 +64,12 @@ class Search:
         """Try these before others."""
         self._sampler.suggest(values)
 
-    def next(self) -> tuple[Candidate | None, list[tuple[dict[str, Value], Foretold]]]:
+    def next(self) -> tuple[Candidate | None, list[RuledOut]]:
         """What to start next, None where nothing is left; and what the plan ruled out on the way.
 
         ``told`` has to follow a candidate.
         """
-        ruled_out: list[tuple[dict[str, Value], Foretold]] = []
+        ruled_out: list[RuledOut] = []
         seen: set[Key] = set()
         for _ in range(MOST_ASKED):
             values = self._sampler.ask()
@@ -72,7 +81,7 @@ class Search:
             self._sampler.drop()
             if _key(values) not in seen:
                 seen.add(_key(values))
-                ruled_out.append((values, foretold))
+                ruled_out.append(RuledOut(values, foretold))
         return None, ruled_out
 
     def is_hopeless(self, value: float) -> bool:
@@ -82,7 +91,7 @@ class Search:
     def told(self, trial: Trial) -> None:
         """What came of the candidate."""
         self._learn(trial)
-        if trial.end == "measured" and trial.kept and trial.value is not None:
+        if trial.counts and trial.value is not None:
             self._sampler.tell(trial.value)
         else:
             self._sampler.drop()
@@ -109,7 +118,7 @@ class Search:
         return Foretold(f"the plan expects {share:.0%} of what it does of the best", foretold.value)
 
     def _measured(self) -> list[Trial]:
-        return [each for each in self._trials if each.end == "measured" and each.kept]
+        return [each for each in self._trials if each.counts]
 
     def _learn(self, trial: Trial) -> None:
         self._trials.append(trial)

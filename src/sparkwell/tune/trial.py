@@ -1,6 +1,5 @@
 """One trial: what was tried, how it ended, what it was worth."""
 
-import time
 from typing import Any, Literal
 
 import msgspec
@@ -10,7 +9,7 @@ End = Literal["measured", "pruned", "refused", "passed over", "failed"]
 ``passed over`` for what the plan expects of it, ``failed`` at its start or while measured."""
 
 
-class Trial(msgspec.Struct, kw_only=True, omit_defaults=True):
+class Trial(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """``value`` is the score, larger is better; None where nothing was measured.
 
     ``flags`` are all flags of the start, ``figures`` those of each case, ``expected`` what the
@@ -38,10 +37,18 @@ class Trial(msgspec.Struct, kw_only=True, omit_defaults=True):
         """Whether an engine was started for it: then it took time."""
         return self.end in ("measured", "pruned", "failed")
 
+    @property
+    def counts(self) -> bool:
+        """Whether it was measured whole, and kept the SLO if there is one."""
+        return self.end == "measured" and self.kept
+
 
 def ruled_out(
-    number: int, values: dict[str, Any], why: str | None, expected: float | None
+    number: int, values: dict[str, Any], why: str | None, expected: float | None, *, at: float
 ) -> Trial:
-    """A trial that needs no start: the plan refuses it, or expects too little of it."""
+    """A trial that needs no start: the plan refuses it, or expects too little of it.
+
+    ``at`` is Unix time.
+    """
     end: End = "refused" if expected is None else "passed over"
-    return Trial(number=number, values=values, end=end, at=time.time(), why=why, expected=expected)
+    return Trial(number=number, values=values, end=end, at=at, why=why, expected=expected)

@@ -5,6 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
+from sparkwell.bench.run_document import mean_of
 from sparkwell.bench.tables import beside_table, measured_table, saved_table, title
 from sparkwell.web.fragments import Fragments
 from sparkwell.web.rendering import Renderer
@@ -76,8 +77,5 @@ def _clients(case: Json) -> int:
 
 
 def _point(case: Json, part: str | None, figure: str) -> dict[str, float | None]:
-    if part is None:
-        value = (case["measured"].get(figure) or {}).get("mean")
-    else:
-        value = (case[part] or {}).get(figure)
+    value = mean_of(case, figure) if part is None else (case[part] or {}).get(figure)
     return {"concurrency": case["clients"], "tokens_per_s": value}

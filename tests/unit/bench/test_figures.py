@@ -3,7 +3,7 @@
 import pytest
 from tests.unit.bench.samples import sample
 
-from sparkwell.bench.figures import Figures, Slo, figures, percentile, spread
+from sparkwell.bench.figures import Figures, Slo, by_name, figures, percentile, spread
 from sparkwell.bench.sample import Sample
 
 
@@ -23,6 +23,15 @@ def test_what_failed_counts_as_failed_and_in_no_latency() -> None:
     assert (got.requests, got.failed, got.requests_per_s) == (2, 1, 0.1)
     assert got.ttft is not None
     assert got.ttft.most == pytest.approx(0.2)
+
+
+def test_by_name_only_what_is_known_is_there() -> None:
+    whole = by_name(found(sample(0.2), slo=Slo(ttft_s=1.0)))
+    assert whole["ttft_p99_s"] == pytest.approx(0.2)
+    assert whole["good_share"] == 1.0
+    none = by_name(found(sample(error="cut")))
+    assert none["output_tokens_per_s"] == 0.0
+    assert not {"ttft_p99_s", "e2e_p95_s", "goodput", "good_share"} & set(none)
 
 
 def test_all_failed_leaves_latencies_unknown() -> None:

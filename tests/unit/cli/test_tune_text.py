@@ -6,6 +6,7 @@ from typing import Any
 import click
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.unit.app.tuning.simulated import Flags, Run, SimulatedRig
 
 from sparkwell.app.tuning.document import Tuning
@@ -133,7 +134,8 @@ def test_one_that_was_refused_is_shown_too() -> None:
 def test_a_log_moves_no_terminal() -> None:
     run = Run(SimulatedRig(), most_trials=1)
     tuning = run.go()
-    tuning.trials[0].end, tuning.trials[0].lines = "failed", ["a\x1b[2Jb", *map(str, range(9))]
+    lines = ["a\x1b[2Jb", *map(str, range(9))]
+    tuning.trials[0] = replace(tuning.trials[0], end="failed", lines=lines)
     assert "\x1b[2J" not in text(tuning)
     assert "  ab\n  0\n" in text(tuning)
 

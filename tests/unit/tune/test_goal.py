@@ -6,8 +6,8 @@ import pytest
 from tests.unit.tune.made import measured
 
 from sparkwell.bench.figures import Slo
-from sparkwell.catalog.tuned import Goal as GoalName
-from sparkwell.tune.goal import DEFAULT_SLO, Goal, holds_on, score
+from sparkwell.catalog.tuned import GoalName
+from sparkwell.tune.goal import DEFAULT_SLO, Goal, goes_on, score
 
 SLO = Slo(ttft_s=1.0)
 
@@ -71,8 +71,8 @@ def test_concurrency_that_fails_at_once_is_not_kept() -> None:
 
 def test_only_a_ladder_ends_where_the_slo_is_not_kept() -> None:
     bad = [measured(ttft_s=5.0, slo=SLO)]
-    assert not holds_on(Goal("concurrency", SLO, (8, 16)), bad)
-    assert holds_on(Goal("goodput", SLO, (8,)), bad)
+    assert not goes_on(Goal("concurrency", SLO, (8, 16)), bad)
+    assert goes_on(Goal("goodput", SLO, (8,)), bad)
 
 
 def test_goals_that_need_an_slo_have_one() -> None:

@@ -84,7 +84,7 @@ def test_what_the_plan_refuses_is_not_started_and_told() -> None:
     seen: list[str | None] = []
     for number in range(1, 6):
         candidate, against = search.next()
-        seen += [why.refusal for _, why in against]
+        seen += [each.foretold.refusal for each in against]
         if candidate is None:
             break
         assert candidate.values["max_num_seqs"] == 8
@@ -102,7 +102,7 @@ def test_what_the_plan_expects_far_less_of_is_passed_over() -> None:
     done = run(search, WORTH)
     assert {each.values["max_num_seqs"] for each in done} == {32, 64}
     _, against = search.next()
-    assert any("50% of what it does of the best" in str(why.refusal) for _, why in against)
+    assert any("50% of what it does of the best" in str(each.foretold.refusal) for each in against)
 
 
 def test_values_that_crash_are_not_tried_again() -> None:

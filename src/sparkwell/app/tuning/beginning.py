@@ -9,7 +9,7 @@ from sparkwell.app.tuning.document import Place, Tuning
 from sparkwell.app.tuning.workloads import workloads
 from sparkwell.bench.figures import Slo
 from sparkwell.catalog.recipe import FlagValue
-from sparkwell.catalog.tuned import Goal, is_same_memory
+from sparkwell.catalog.tuned import GoalName, is_same_memory
 from sparkwell.core.errors import UsageError
 from sparkwell.hardware.machine import Machine
 from sparkwell.tune.goal import DEFAULT_SLO
@@ -26,7 +26,7 @@ class TuneWish:
     """What somebody asked for; None leaves it open. Times are seconds."""
 
     model: str
-    goal: Goal
+    goal: GoalName
     slo: Slo | None
     clients: int | None
     prompt_tokens: int | None

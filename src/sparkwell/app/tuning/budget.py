@@ -11,24 +11,24 @@ REPEATS, FEWEST_REPEATS = 3, 2
 """Of each workload in the check; the fewest that have an interval."""
 
 
-def trial_s(trials: Sequence[Trial]) -> float:
-    """What a whole trial takes, in seconds, by those that were; 0 before the first."""
+def trial_s(trials: Sequence[Trial]) -> float | None:
+    """What a whole trial takes, in seconds, by those that were; None before the first."""
     whole = [each for each in trials if each.end == "measured"]
     times = [(each.start_s or 0.0) + (each.measure_s or 0.0) for each in whole]
-    return fmean(times) if times else 0.0
+    return fmean(times) if times else None
 
 
 def check_s(
     trials: Sequence[Trial], repeats: int, loads: Sequence[Workload], check_repeats: int
-) -> float:
-    """What the check at the end takes: both sets of flags, on all workloads.
+) -> float | None:
+    """What the check at the end takes, in seconds: both sets of flags, on all workloads.
 
     A workload takes as much longer than the first as its answers are, or as what has to be read of
-    its prompts where that is more. Of a ladder one step is checked.
+    its prompts where that is more. Of a ladder one step is checked. None before the first trial.
     """
     whole = [each for each in trials if each.end == "measured"]
     if not whole:
-        return 0.0
+        return None
     start = fmean(each.start_s or 0.0 for each in whole)
     once = fmean((each.measure_s or 0.0) / max(1, len(each.figures)) for each in whole)
     times = sum(_times(each, loads[0]) for each in loads)
@@ -44,5 +44,5 @@ def check_repeats(
     trials: Sequence[Trial], repeats: int, loads: Sequence[Workload], budget_s: float
 ) -> int:
     """Fewer where the check would take more than half of the budget."""
-    long = check_s(trials, repeats, loads, REPEATS) > budget_s / 2
-    return FEWEST_REPEATS if long else REPEATS
+    whole_s = check_s(trials, repeats, loads, REPEATS)
+    return REPEATS if whole_s is None or whole_s <= budget_s / 2 else FEWEST_REPEATS

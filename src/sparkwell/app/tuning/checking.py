@@ -1,39 +1,50 @@
 """The check of a winner: the flags from before and those found, with requests new to both."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from sparkwell.app.tuning.document import Tuning
 from sparkwell.app.tuning.rig import Rig
-from sparkwell.app.tuning.steady import Measured, measured
+from sparkwell.app.tuning.steady import SteadyCase, measured
 from sparkwell.app.tuning.workloads import cases, told
 from sparkwell.bench.workload import Workload
 from sparkwell.catalog.recipe import FlagValue
+from sparkwell.tune.gain import Gain, gains
 from sparkwell.tune.goal import Goal
 from sparkwell.tune.trial import Trial
-from sparkwell.tune.winner import Gain, gains
 
 Flags = dict[str, FlagValue]
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """What each workload gains; ``notes`` are doubts of figures."""
+
+    gains: list[Gain]
+    notes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
-    """Both are measured with the same requests, one after the other. ``notes`` are doubts."""
+    """Both are measured with the same requests, one after the other."""
 
     rig: Rig
     tuning: Tuning
     goal: Goal
     clients: int
     repeats: int
-    notes: list[str] = field(default_factory=list)
 
-    async def run(self, given: Flags, tried: Flags) -> list[Gain]:
-        """What each workload gains; raises as the rig does.
+    async def run(self, given: Flags, tried: Flags) -> Checked:
+        """Raises as the rig does.
 
         ``given`` start the flags from before over their profile, ``tried`` the winner's over it.
         """
         before = await self._measured(given, self.tuning.profile)
         after = await self._measured(tried, self.tuning.profile)
+        notes = [note for each in (before, after) for note in self._notes(each)]
+        return Checked(self._gains(before, after), notes)
+
+    def _gains(self, before: Sequence[SteadyCase], after: Sequence[SteadyCase]) -> list[Gain]:
         found = zip(self.tuning.loads, before, after, strict=True)
         return [
             gain
@@ -43,19 +54,21 @@ class Check:
             )
         ]
 
+    def _notes(self, found: Sequence[SteadyCase]) -> list[str]:
+        both = zip(self.tuning.loads, found, strict=True)
+        return [f"{self._said(load)}: {note}" for load, each in both for note in each.notes]
+
     def _said(self, load: Workload) -> str:
         return f"{told(load)}, {self.clients:,} clients"
 
-    async def _measured(self, flags: Flags, profile: str | None) -> Sequence[Measured]:
+    async def _measured(self, flags: Flags, profile: str | None) -> Sequence[SteadyCase]:
         await self.rig.start(flags, profile)
         return [await self._one(place, load) for place, load in enumerate(self.tuning.loads)]
 
-    async def _one(self, place: int, load: Workload) -> Measured:
+    async def _one(self, place: int, load: Workload) -> SteadyCase:
         [case] = cases(load, [self.clients])
         seed = f"{self.tuning.seed}/check/{place}"
-        found = await measured(self.rig, case, self.repeats, seed, self.goal.slo)
-        self.notes.extend(f"{self._said(load)}: {each}" for each in found.notes)
-        return found
+        return await measured(self.rig, case, self.repeats, seed, self.goal.slo)
 
 
 def clients_for(goal: Goal, winner: Trial) -> int:

@@ -6,7 +6,7 @@ import msgspec
 
 from sparkwell.bench.figures import Slo
 from sparkwell.bench.workload import Workload
-from sparkwell.catalog.tuned import Goal as GoalName
+from sparkwell.catalog.tuned import GoalName
 from sparkwell.tune.goal import Goal
 from sparkwell.tune.knobs import Knob
 from sparkwell.tune.trial import Trial
@@ -14,7 +14,7 @@ from sparkwell.tune.trial import Trial
 FORMAT = 1
 
 
-class KnobPart(msgspec.Struct):
+class KnobPart(msgspec.Struct, frozen=True):
     """A knob as it is kept."""
 
     name: str
@@ -22,7 +22,7 @@ class KnobPart(msgspec.Struct):
     ordered: bool
 
 
-class Place(msgspec.Struct):
+class Place(msgspec.Struct, frozen=True):
     """The machine and the engine that the figures are of."""
 
     machine: str
@@ -33,10 +33,10 @@ class Place(msgspec.Struct):
     version: str
 
 
-class Outcome(msgspec.Struct):
+class Outcome(msgspec.Struct, frozen=True):
     """What came of it. ``holds`` is None where there was nothing to check, or no time.
 
-    ``gains`` are winner.Gain as JSON; ``overlay`` is the file that was written. ``outweighed`` are
+    ``gains`` are gain.Gain as JSON; ``overlay`` is the file that was written. ``outweighed`` are
     flags of this host's settings, which win over a profile's. ``notes`` speak against figures.
     """
 
@@ -51,6 +51,8 @@ class Outcome(msgspec.Struct):
 
 class Tuning(msgspec.Struct, kw_only=True):
     """``workloads`` begin with the one that is tuned on. Times are seconds.
+
+    While it runs, its ledger alone changes it.
 
     ``given`` are the flags that somebody fixed; ``profile`` is that of the flags from before.
     """

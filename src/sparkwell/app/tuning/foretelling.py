@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 
 from sparkwell.app.planning import Planning, Wish
+from sparkwell.app.tuning.document import Tuning
+from sparkwell.app.tuning.workloads import cases
 from sparkwell.bench.beside import Expected, expected
 from sparkwell.bench.suites import Case
 from sparkwell.core.errors import SparkwellError
 from sparkwell.planner.plan import Plan
 from sparkwell.tune.goal import Goal
-from sparkwell.tune.knobs import Value, flags_of
-from sparkwell.tune.search import Foretold
+from sparkwell.tune.knobs import Value
+from sparkwell.tune.search import Foretell, Foretold
+from sparkwell.tune.values import flags_of
 
 Flags = Mapping[str, Value]
 
@@ -42,6 +45,12 @@ class Plans:
         if not plan.fits:
             return Foretold(plan.problems[0].message)
         return Foretold(value=_worth(goal, case, expected(plan, case)))
+
+
+def foretelling(tuning: Tuning, plans: Plans, kept: Flags) -> Foretell:
+    """Of the workload that is tuned on, with values beside the flags that every trial keeps."""
+    [case] = cases(tuning.loads[0], tuning.clients[-1:])
+    return lambda values: plans.foretold(tuning.aim, case, {**kept, **values}, tuning.profile)
 
 
 def _worth(goal: Goal, case: Case, told: Expected | None) -> float | None:

@@ -6,6 +6,7 @@ import msgspec
 
 from sparkwell.app.tuning.document import FORMAT, Tuning
 from sparkwell.core.errors import EnvironmentFault, UsageError
+from sparkwell.core.kept_names import named
 from sparkwell.core.whole_files import write_whole
 
 _HINT = "`sparkwell tune list` names those that were kept."
@@ -50,17 +51,10 @@ def kept(folder: Path) -> list[Path]:
 
 def find(folder: Path, name: str) -> Path:
     """By file, by name or how that begins, or by number from the newest (1)."""
-    files = kept(folder)
     if name.endswith(".json"):
         return Path(name)
-    if name.isdecimal() and 1 <= int(name) <= len(files):
-        return files[int(name) - 1]
-    near = [each for each in files if name and each.stem.startswith(name)]
-    exact = [each for each in near if each.stem == name]
-    if len(exact or near) == 1:
-        return (exact or near)[0]
-    said = f"{len(near)} tunings begin with {name!r}" if near else f"There is no tuning {name!r}"
-    raise UsageError(f"{said}.", hint=_HINT)
+    names = [file.stem for file in kept(folder)]
+    return folder / f"{named(names, name, 'tuning', _HINT)}.json"
 
 
 def unfinished(folder: Path, model: str, goal: str) -> Path | None:

@@ -1,11 +1,15 @@
 """The document of a tuning that runs: its one owner, which saves it after every step."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from sparkwell.app.tuning.budget import check_repeats, check_s, trial_s
-from sparkwell.app.tuning.document import Outcome, Tuning
+from sparkwell.app.tuning.document import KnobPart, Outcome, Place, Tuning
+from sparkwell.catalog.recipe import FlagValue
+from sparkwell.tune.knobs import Knob
 from sparkwell.tune.trial import Trial
 from sparkwell.tune.winner import best
 
@@ -27,7 +31,7 @@ class Ledger:
         self, tuning: Tuning, save: Callable[[Tuning], None], tell: Callable[[Step], None]
     ) -> None:
         self.tuning = tuning
-        self._save, self.tell = save, tell
+        self._save, self._tell = save, tell
         self._since = time.monotonic()
 
     @property
@@ -47,11 +51,12 @@ class Ledger:
         return check_repeats(tuning.trials, tuning.repeats, tuning.loads, tuning.budget_s)
 
     @property
-    def needed_s(self) -> float:
-        """What another trial and the check take."""
+    def needed_s(self) -> float | None:
+        """What another trial and the check take; None before the first whole trial."""
         tuning = self.tuning
         check = check_s(tuning.trials, tuning.repeats, tuning.loads, self.check_repeats)
-        return trial_s(tuning.trials) + check
+        trial = trial_s(tuning.trials)
+        return None if trial is None or check is None else trial + check
 
     @property
     def started(self) -> int:
@@ -60,12 +65,18 @@ class Ledger:
 
     def step(self, said: str, trial: int | None) -> None:
         """Tell what comes now."""
-        self.tell(Step(said, trial, self.spent_s, best(self.tuning.trials)))
+        self._tell(Step(said, trial, self.spent_s, best(self.tuning.trials)))
 
-    def begin(self, trial: Trial) -> None:
-        """Write down the first, be it that it failed, in the place of one that had failed."""
-        self.tuning.trials[:] = [trial]
+    def describe(self, place: Place, knobs: Sequence[Knob]) -> None:
+        """Take in what the first start has told; it is saved with its trial."""
+        self.tuning.place = place
+        self.tuning.knobs = [KnobPart(each.name, list(each.values), each.ordered) for each in knobs]
+
+    def begin_with(self, trial: Trial) -> Trial:
+        """Write down the first, be it that it failed, in the place of what was known of it."""
+        self.tuning.trials[:1] = [trial]
         self.write()
+        return trial
 
     def add(self, trial: Trial) -> None:
         """Write a trial down."""
@@ -77,6 +88,13 @@ class Ledger:
         self.tuning.outcome = outcome
         self.write()
         return outcome
+
+    def applied(self, overlay: str, outweighed: Mapping[str, FlagValue]) -> None:
+        """Write down the file of the flags found; that takes no time of the tuning's."""
+        if self.tuning.outcome is not None:
+            done = replace(self.tuning.outcome, overlay=overlay, outweighed=dict(outweighed))
+            self.tuning.outcome = done
+            self._save(self.tuning)
 
     def write(self) -> None:
         """Save the document."""

@@ -7,10 +7,11 @@ from typing import Any
 
 from sparkwell.app.tuning.document import Outcome, Tuning
 from sparkwell.bench.figures import Slo
-from sparkwell.catalog.tuned import FIGURES, Evidence, Row, Tuned
+from sparkwell.catalog.tuned import Evidence, Row, Tuned
 from sparkwell.catalog.tuned import Slo as KeptSlo
 from sparkwell.core.errors import UsageError
-from sparkwell.planner.profiles import DEFAULT
+from sparkwell.core.figure_names import FIGURES
+from sparkwell.planner.profile_names import DEFAULT
 from sparkwell.tune.trial import Trial
 
 NOTES = ("Prompts were random tokens of an exact length, answers ended at their length.",)

@@ -1,20 +1,21 @@
 """The search of a tuning: trials one after the other, as long as there is time."""
 
+import time
 import zlib
 from collections.abc import Mapping, Sequence
 
 from sparkwell.app.tuning.document import Tuning
-from sparkwell.app.tuning.foretelling import Plans
+from sparkwell.app.tuning.foretelling import Plans, foretelling
 from sparkwell.app.tuning.ledger import Ledger
-from sparkwell.app.tuning.trying import Attempt, Trying
-from sparkwell.app.tuning.workloads import cases
+from sparkwell.app.tuning.trying import Attempt, Hopeless, Trying
 from sparkwell.catalog.recipe import FlagValue
-from sparkwell.catalog.tuned import Goal as GoalName
+from sparkwell.catalog.tuned import GoalName
 from sparkwell.core.errors import SparkwellError
 from sparkwell.planner.fit import UTILIZATION
-from sparkwell.tune.knobs import Value, Values, changed, flags_of, nearest, own_cache
-from sparkwell.tune.search import Candidate, Foretold, Search
+from sparkwell.tune.knobs import Values
+from sparkwell.tune.search import Candidate, RuledOut, Search
 from sparkwell.tune.trial import Trial, ruled_out
+from sparkwell.tune.values import changed, flags_of, nearest, own_cache
 
 BEGIN_WITH: Mapping[GoalName, Sequence[str]] = {
     "throughput": ("throughput", "concurrency", "balanced"),
@@ -35,33 +36,36 @@ class Searching:
 
     def __init__(self, ledger: Ledger, trying: Trying, plans: Plans, before: Trial) -> None:
         self._ledger, self._trying, self._plans, self._before = ledger, trying, plans, before
-        self._fixed = fixed(ledger.tuning, before.flags or {})
-        before.expected = before.expected or self._foretold(before.values).value
-        self._search = self._begun(ledger.tuning)
         self.out_of_time = False
+
+    @property
+    def _fixed(self) -> dict[str, FlagValue]:
+        return fixed(self._ledger.tuning, self._before.flags or {})
 
     def _begun(self, tuning: Tuning) -> Search:
         seed = zlib.crc32(tuning.seed.encode())
-        search = Search(tuning.space, tuning.trials, self._foretold, seed)
+        foretell = foretelling(tuning, self._plans, self._fixed)
+        search = Search(tuning.space, tuning.trials, foretell, seed)
         for values in self._seeds(tuning):
             search.suggest(values)
         return search
 
     async def run(self) -> None:
         """Until the time for the check has come."""
+        search = self._begun(self._ledger.tuning)
         while self._ledger.tuning.space and self._goes_on():
-            candidate, against = self._search.next()
+            candidate, against = search.next()
             self._write_down(against)
             if candidate is None:
                 return
-            self._search.told(await self._attempt(candidate))
+            search.told(await self._attempt(candidate, search.is_hopeless))
 
-    async def _attempt(self, candidate: Candidate) -> Trial:
+    async def _attempt(self, candidate: Candidate, hopeless: Hopeless) -> Trial:
         number, values = len(self._ledger.tuning.trials), candidate.values
         self._ledger.step(said(changed(values, self._before.values)), number)
         flags = {**self._fixed, **flags_of(values)}
         asked = Attempt(number, values, flags, self._ledger.tuning.profile, candidate.expected)
-        trial = await self._trying.attempt(asked, self._search.is_hopeless)
+        trial = await self._trying.attempt(asked, hopeless)
         self._ledger.add(trial)
         return trial
 
@@ -80,23 +84,20 @@ class Searching:
             found += [values, own_cache(tuning.space, values)]
         return found
 
-    def _foretold(self, values: Mapping[str, Value]) -> Foretold:
-        tuning = self._ledger.tuning
-        [case] = cases(tuning.loads[0], tuning.clients[-1:])
-        flags = {**self._fixed, **values}
-        return self._plans.foretold(tuning.aim, case, flags, tuning.profile)
-
-    def _write_down(self, against: Sequence[tuple[dict[str, Value], Foretold]]) -> None:
-        for values, why in against:
-            trials = self._ledger.tuning.trials
-            if sum(not each.started for each in trials) < KEPT_RULINGS:
-                self._ledger.add(ruled_out(len(trials), values, why.refusal, why.value))
+    def _write_down(self, against: Sequence[RuledOut]) -> None:
+        for each in against:
+            trials, why = self._ledger.tuning.trials, each.foretold
+            if sum(not trial.started for trial in trials) < KEPT_RULINGS:
+                self._ledger.add(
+                    ruled_out(len(trials), each.values, why.refusal, why.value, at=time.time())
+                )
 
     def _goes_on(self) -> bool:
         ledger, most = self._ledger, self._ledger.tuning.most_trials
         if most is not None and ledger.started >= most:
             return False
-        self.out_of_time = ledger.left_s < ledger.needed_s
+        needed_s = ledger.needed_s
+        self.out_of_time = needed_s is not None and ledger.left_s < needed_s
         return not self.out_of_time
 
 

@@ -10,7 +10,7 @@ from sparkwell.bench.suites import Case
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class SteadyCase:
     """Repeats of a case, and what is to be said against them."""
 
     repeats: list[Repeat]
@@ -22,7 +22,7 @@ class Measured:
         return [each.figures for each in self.repeats]
 
 
-async def measured(rig: Rig, case: Case, repeats: int, seed: str, slo: Slo | None) -> Measured:
+async def measured(rig: Rig, case: Case, repeats: int, seed: str, slo: Slo | None) -> SteadyCase:
     """All repeats of a case; a second time where the engine stood still, and then as it comes.
 
     A stall of ten seconds is no property of the flags, and would decide a search.
@@ -30,10 +30,12 @@ async def measured(rig: Rig, case: Case, repeats: int, seed: str, slo: Slo | Non
     return await steady(rig, case, await rig.measure(case, repeats, seed, slo), seed, slo)
 
 
-async def steady(rig: Rig, case: Case, found: list[Repeat], seed: str, slo: Slo | None) -> Measured:
+async def steady(
+    rig: Rig, case: Case, found: list[Repeat], seed: str, slo: Slo | None
+) -> SteadyCase:
     """What was found, or as many repeats anew."""
     if not stalls(case, found):
-        return Measured(found, [])
+        return SteadyCase(found, [])
     repeats = len(found)
     again = await rig.measure(case, repeats, f"{seed}/again", slo)
-    return Measured(again, stalls(case, again))
+    return SteadyCase(again, stalls(case, again))

@@ -8,14 +8,14 @@ from typing import Any
 import msgspec.structs
 
 from sparkwell.app.tuning.rig import Rig, TrialError
-from sparkwell.app.tuning.steady import Measured, measured, steady
+from sparkwell.app.tuning.steady import SteadyCase, measured, steady
 from sparkwell.app.tuning.workloads import cases
 from sparkwell.bench.report import measured_figures
 from sparkwell.bench.workload import Workload
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.checks.logs.redact import redact
 from sparkwell.core.errors import ConflictError, UsageError
-from sparkwell.tune.goal import Goal, holds_on, score
+from sparkwell.tune.goal import Goal, goes_on, score
 from sparkwell.tune.knobs import Value
 from sparkwell.tune.trial import Trial
 
@@ -63,7 +63,7 @@ class Trying:
 
     async def _measured(self, trial: Trial, hopeless: Hopeless) -> Trial:
         began = time.monotonic()
-        found: list[Measured] = []
+        found: list[SteadyCase] = []
         try:
             pruned = await self._steps(found, hopeless)
         except TrialError as error:
@@ -73,7 +73,7 @@ class Trying:
             end="pruned" if pruned else "measured", measure_s=_since(began),
         )  # fmt: skip
 
-    async def _steps(self, found: list[Measured], hopeless: Hopeless) -> bool:
+    async def _steps(self, found: list[SteadyCase], hopeless: Hopeless) -> bool:
         """Every number of clients, as far as the SLO is kept; whether it was given up early."""
         for place, case in enumerate(cases(self.workload, self.goal.clients)):
             seed = f"{self.seed}/{place}"
@@ -85,11 +85,11 @@ class Trying:
                 rest = self.repeats - 1
                 repeats += await self.rig.measure(case, rest, f"{seed}/2", self.goal.slo)
             found[-1] = await steady(self.rig, case, repeats, seed, self.goal.slo)
-            if not holds_on(self.goal, found[-1].figures):
+            if not goes_on(self.goal, found[-1].figures):
                 return False
         return False
 
-    def _is_hopeless(self, found: Sequence[Measured], hopeless: Hopeless) -> bool:
+    def _is_hopeless(self, found: Sequence[SteadyCase], hopeless: Hopeless) -> bool:
         """After the first repeat of the only case: a ladder tells at its first step what is bad."""
         if len(self.goal.clients) > 1 or self.repeats == 1:
             return False
@@ -99,7 +99,7 @@ class Trying:
         return [redact(each)[:LONGEST_LINE] for each in self.rig.log()[-LINES:]]
 
 
-def _scored(trial: Trial, goal: Goal, found: Sequence[Measured]) -> Trial:
+def _scored(trial: Trial, goal: Goal, found: Sequence[SteadyCase]) -> Trial:
     worth = score(goal, [each.figures for each in found])
     doubts = " ".join(note for each in found for note in each.notes)
     return _with(

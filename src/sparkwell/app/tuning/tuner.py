@@ -4,18 +4,22 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
+from msgspec.structs import replace
+
 from sparkwell.app.tuning.checking import Check, clients_for
-from sparkwell.app.tuning.document import KnobPart, Outcome, Place
-from sparkwell.app.tuning.foretelling import Plans
+from sparkwell.app.tuning.document import Outcome, Place
+from sparkwell.app.tuning.foretelling import Plans, foretelling
 from sparkwell.app.tuning.ledger import Ledger
 from sparkwell.app.tuning.rig import Rig, TrialError
 from sparkwell.app.tuning.searching import Searching, fixed
 from sparkwell.app.tuning.trying import Attempt, Trying
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import SparkwellError
-from sparkwell.tune.knobs import flags_of, knobs, nearest, with_value
+from sparkwell.tune.gain import holds
+from sparkwell.tune.knobs import Knob, knobs
 from sparkwell.tune.trial import Trial
-from sparkwell.tune.winner import best, holds, unmet, worth
+from sparkwell.tune.values import flags_of, nearest, with_value
+from sparkwell.tune.winner import best, unmet, worth
 
 PlansOf = Callable[[str], Plans]
 PlaceOf = Callable[[str, str], Place]
@@ -31,10 +35,17 @@ class Tuner:
 
     async def run(self) -> Outcome:
         """Go on from where the document is. Raises where the flags from before do not serve."""
-        before = self._tuning.before or await self._first()
+        before = self._known() or await self._first()
         searching = Searching(self._ledger, self._trying, self._plans, before)
         await searching.run()
         return self._ledger.end(await self._outcome(before, searching))
+
+    def _known(self) -> Trial | None:
+        """The trial with the flags from before, where they have served already."""
+        before = self._tuning.before
+        if before is None or before.expected is not None:
+            return before
+        return self._ledger.begin_with(self._foretold(before))
 
     async def _first(self) -> Trial:
         """The trial that all others are compared with; it says what there is to search."""
@@ -42,27 +53,35 @@ class Tuner:
         given = Attempt(0, {}, dict(self._tuning.given), self._tuning.profile)
         trial = await self._trying.attempt(given)
         if trial.flags is None or trial.value is None:
-            self._ledger.begin(trial)
+            self._ledger.begin_with(trial)
             raise TrialError(
                 f"{self._tuning.model} does not serve with its flags from before: {trial.why}",
                 hint="`sparkwell tune show` has the end of its log; `sparkwell up` and `sparkwell "
                 "doctor` say more. Mend that, then the same command with --resume goes on.",
             )
         self._describe(trial.flags)
-        trial.values = nearest(self._tuning.space, trial.flags)
-        self._ledger.begin(trial)
-        return trial
+        values = nearest(self._tuning.space, trial.flags)
+        return self._ledger.begin_with(self._foretold(replace(trial, values=values)))
 
     def _describe(self, flags: Mapping[str, FlagValue]) -> None:
-        """The place, and the knobs with the values from before among theirs."""
-        tuning, started = self._tuning, self._rig.started
-        tuning.place = self._place(started.engine, started.version)
+        started = self._rig.started
+        place = self._place(started.engine, started.version)
+        self._ledger.describe(place, self._space(flags, started.version))
+
+    def _space(self, flags: Mapping[str, FlagValue], version: str) -> list[Knob]:
+        """The knobs with the values from before among theirs."""
+        tuning, plans = self._tuning, self._plans_of(version)
         found = knobs(
-            tuning.aim, self._plans.plan(fixed(tuning, flags)), started.version,
+            tuning.aim, plans.plan(fixed(tuning, flags)), version,
             fixed=tuning.given, guessing=tuning.guessing,
         )  # fmt: skip
-        kept = [with_value(each, flags.get(each.name)) for each in found]
-        tuning.knobs = [KnobPart(each.name, list(each.values), each.ordered) for each in kept]
+        return [with_value(each, flags.get(each.name)) for each in found]
+
+    def _foretold(self, before: Trial) -> Trial:
+        """With what the plan expects of it: the others are held against that."""
+        kept = fixed(self._tuning, before.flags or {})
+        foretell = foretelling(self._tuning, self._plans, kept)
+        return replace(before, expected=foretell(before.values).value)
 
     @property
     def _plans(self) -> Plans:
@@ -70,8 +89,9 @@ class Tuner:
         return self._plans_of(self._tuning.place.version)
 
     async def _outcome(self, before: Trial, searching: Searching) -> Outcome:
-        if searching.out_of_time and not self._ledger.started:
-            return Outcome(no_time(self._ledger.spent_s + self._ledger.needed_s))
+        needed_s = self._ledger.needed_s
+        if searching.out_of_time and needed_s is not None and not self._ledger.started:
+            return Outcome(no_time(self._ledger.spent_s + needed_s))
         winner = best(self._tuning.trials)
         if winner is None:
             return Outcome(unmet(self._tuning.trials))
@@ -93,10 +113,10 @@ class Tuner:
                 f"The search is done, but the check could not be made: {error.message}",
                 hint="The same command with --resume makes it.",
             ) from error
-        good = holds(found, goal, least=worth(winner, before))
+        good = holds(found.gains, goal, least=worth(winner, before))
         said = "The gain holds." if good else "The gain does not hold."
-        gained = [asdict(each) for each in found]
-        return Outcome(said, winner.number, good, gained, notes=check.notes)
+        gained = [asdict(each) for each in found.gains]
+        return Outcome(said, winner.number, good, gained, notes=found.notes)
 
 
 def no_time(budget_s: float) -> str:

@@ -8,7 +8,8 @@ from sparkwell.app.verifying import verdicts
 from sparkwell.app.verifying.gathered import Started
 from sparkwell.app.verifying.verdicts import Verdict, of_plan, off_by
 from sparkwell.bench.beside import expected
-from sparkwell.bench.doubts import doubts
+from sparkwell.bench.notes import doubts
+from sparkwell.bench.run_document import mean_of
 from sparkwell.bench.suites import Case
 from sparkwell.bench.workload import Workload
 from sparkwell.core.phases import Phase
@@ -125,9 +126,8 @@ def case_of(case: Json) -> Case:
 
 def _mean(case: Json, name: str) -> float | None:
     """None as well where requests failed: what is left over is another load."""
-    found = case["measured"].get(name)
     broken = any(each["broken"] for each in case["repeats"])
-    return None if found is None or case["failed"] or broken else float(found["mean"])
+    return None if case["failed"] or broken else mean_of(case, name)
 
 
 def _why_not(case: Json) -> str:

@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.unit.app.tuning.simulated import Run, SimulatedRig
 
 from sparkwell.app.tuning.budget import check_repeats, check_s, trial_s
@@ -68,8 +69,7 @@ def test_the_check_takes_as_much_longer_as_its_answers_are() -> None:
 
 
 def test_of_a_ladder_one_step_is_checked() -> None:
-    steps = trial("measured", 60, 150)
-    steps.figures = [{}] * 5
+    steps = replace(trial("measured", 60, 150), figures=[{}] * 5)
     assert check_s([steps], 1, LOADS[:1], 3) == 2 * (60 + 30 * 3)
 
 
@@ -79,5 +79,8 @@ def test_a_long_check_has_fewer_repeats() -> None:
     assert check_repeats(trials, 2, LOADS, 1000) == 2
 
 
-def test_before_the_first_there_is_time() -> None:
-    assert (trial_s([]), check_s([], 2, LOADS, 3)) == (0.0, 0.0)
+def test_before_the_first_nobody_knows_what_it_takes() -> None:
+    broken_off = [trial("failed", 500, 0)]
+    for trials in ([], broken_off):
+        assert (trial_s(trials), check_s(trials, 2, LOADS, 3)) == (None, None)
+        assert check_repeats(trials, 2, LOADS, 1) == 3

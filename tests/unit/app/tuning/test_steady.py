@@ -7,7 +7,7 @@ from dataclasses import replace
 from tests.unit.app.tuning.simulated import SimulatedRig
 from tests.unit.tune.made import measured as made
 
-from sparkwell.app.tuning.steady import Measured, measured
+from sparkwell.app.tuning.steady import SteadyCase, measured
 from sparkwell.bench.figures import Slo
 from sparkwell.bench.results import Repeat
 from sparkwell.bench.silences import Silence
@@ -37,7 +37,7 @@ class Stalling(SimulatedRig):
         return [repeat(each) for each in self._silences.pop(0)]
 
 
-def run(rig: Stalling) -> Measured:
+def run(rig: Stalling) -> SteadyCase:
     return asyncio.run(measured(rig, CASE, 2, "seed", None))
 
 

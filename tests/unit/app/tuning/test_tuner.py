@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.unit.app.tuning.simulated import BEFORE, Flags, Run, SimulatedRig
 
 from sparkwell.app.tuning.document import Tuning
@@ -195,6 +196,23 @@ def test_one_that_fails_again_is_written_down_again() -> None:
     assert [(each.number, each.why) for each in again.tuning.trials] == [(0, "no such file")]
 
 
+def test_the_first_is_kept_whole_with_what_the_plan_expects_of_it() -> None:
+    run = Run(SimulatedRig(), most_trials=1)
+    first = run.go().trials[0]
+    assert first.expected is not None
+    assert first.values["max_num_seqs"] == 64
+
+
+def test_one_that_was_begun_without_what_the_plan_expects_gets_it() -> None:
+    tuning = Run(SimulatedRig(), most_trials=1).go()
+    whole = tuning.trials[0]
+    tuning.trials[0] = replace(whole, expected=None)
+    tuning.outcome, tuning.most_trials = None, 2
+    again = Run(SimulatedRig(), tuning)
+    assert again.go().trials[:1] == [whole]
+    assert again.saved[0] == 2, "the others are still there"
+
+
 def test_an_slo_that_nothing_meets_says_what_came_nearest() -> None:
     tuning = Run(SimulatedRig(), goal="goodput", slo=Slo(ttft_s=0.00001)).go()
     assert outcome(tuning).startswith("Nothing keeps the SLO. Trial ")
@@ -219,8 +237,7 @@ def test_concurrency_climbs_until_the_slo_breaks() -> None:
 def begun(start_s: float, measure_s: float, budget_s: float) -> Run:
     """A tuning whose flags from before took so long."""
     tuning = Run(SimulatedRig(), most_trials=1).go()
-    del tuning.trials[1:]
-    tuning.trials[0].start_s, tuning.trials[0].measure_s = start_s, measure_s
+    tuning.trials[:] = [replace(tuning.trials[0], start_s=start_s, measure_s=measure_s)]
     tuning.outcome, tuning.budget_s, tuning.most_trials = None, budget_s, 4
     tuning.spent_s = start_s + measure_s
     return Run(SimulatedRig(), tuning)

@@ -1,0 +1,96 @@
+"""What flags that were found gain in the check, and whether that holds. Pure."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Literal
+
+from sparkwell.bench.figures import Figures, by_name
+from sparkwell.bench.intervals import Ratio, ratio
+from sparkwell.core.figure_names import wants_less
+from sparkwell.tune.goal import KEPT_SHARE, Goal
+
+Verdict = Literal["better", "worse", "no difference shown", "too few repeats"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """One figure of one workload with the flags from before and with those found.
+
+    ``ratio`` is found over before; None where one of them is zero.
+    """
+
+    workload: str
+    tuned_on: bool
+    figure: str
+    before: float
+    after: float
+    ratio: Ratio | None
+    verdict: Verdict
+
+
+def gains(
+    goal: Goal,
+    workload: str,
+    before: Sequence[Figures],
+    after: Sequence[Figures],
+    *,
+    tuned_on: bool,
+) -> list[Gain]:
+    """The goal's figure, how many tokens a second came, and the share that kept the SLO."""
+    share = ("good_share",) if goal.slo is not None else ()
+    names = dict.fromkeys((goal.figure, "output_tokens_per_s", *share))
+    return [_gain(workload, name, before, after, tuned_on=tuned_on) for name in names]
+
+
+def _gain(
+    workload: str, name: str, before: Sequence[Figures], after: Sequence[Figures],
+    *, tuned_on: bool,
+) -> Gain:  # fmt: skip
+    one, other = ([_figure(each, name) for each in runs] for runs in (before, after))
+    told = ratio(one, other)
+    means = fmean(one), fmean(other)
+    return Gain(
+        workload, tuned_on, name, *means, told, _verdict(told, *means, less=wants_less(name))
+    )
+
+
+def _figure(figures: Figures, name: str) -> float:
+    """What nobody could take: an answer that never came took longer than any."""
+    return by_name(figures).get(name, math.inf if wants_less(name) else 0.0)
+
+
+def _verdict(told: Ratio | None, before: float, after: float, *, less: bool) -> Verdict:
+    if told is None:  # one of them is zero: from nothing to something needs no interval
+        return "no difference shown" if before == after else _named(after > before, less)
+    if told.verdict in ("more", "less"):
+        return _named(told.verdict == "more", less)
+    return "too few repeats" if told.verdict == "too few repeats" else "no difference shown"
+
+
+def _named(more: bool, less_is_better: bool) -> Verdict:
+    return "better" if more != less_is_better else "worse"
+
+
+def holds(found: Sequence[Gain], goal: Goal, *, least: float = 1.0) -> bool:
+    """Whether the goal's figure is better on the workload that was tuned on, and nowhere worse.
+
+    ``least`` is the ratio that is worth it. Where the goal is one thing and an SLO bounds it, the
+    flags found have to keep it there; where those from before did not, that is the gain.
+    """
+    own = [each for each in found if each.figure == goal.figure]
+    if goal.slo is not None and goal.figure != "goodput":
+        [share] = [each for each in found if each.figure == "good_share" and each.tuned_on]
+        if min(share.before, share.after) < KEPT_SHARE:
+            return share.after >= KEPT_SHARE
+    enough = all(_factor(each, goal) >= least for each in own if each.tuned_on)
+    better = any(each.tuned_on and each.verdict == "better" for each in own)
+    return enough and better and all(each.verdict != "worse" for each in own)
+
+
+def _factor(gain: Gain, goal: Goal) -> float:
+    """By how much it is better; without limit where there was nothing before."""
+    if gain.ratio is None:
+        return math.inf
+    return 1 / gain.ratio.value if goal.wants_less else gain.ratio.value

@@ -8,7 +8,7 @@ import click
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.catalog.tuned import Evidence, Row, Slo, Tuned
 from sparkwell.cli.finding_text import plain
-from sparkwell.cli.plan_text import item
+from sparkwell.cli.plan.text import item
 from sparkwell.core.figure_names import FIGURES
 from sparkwell.planner.question import Question
 

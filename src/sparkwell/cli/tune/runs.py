@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def list_(context: Context, as_json: bool) -> None:
     """List the tunings that were kept, newest first."""
     from sparkwell.app.tuning import keeping
-    from sparkwell.cli.tune_text import listing
+    from sparkwell.cli.tune.text import listing
 
     found = []
     for file in keeping.kept(context.paths.tunings):
@@ -50,7 +50,7 @@ def show(context: Context, name: str, as_json: bool) -> None:
     import msgspec
 
     from sparkwell.app.tuning import keeping
-    from sparkwell.cli.tune_text import text
+    from sparkwell.cli.tune.text import text
 
     tuning = keeping.load(keeping.find(context.paths.tunings, name))
     click.echo(json.dumps(msgspec.to_builtins(tuning)) if as_json else text(tuning))

@@ -13,8 +13,8 @@ from sparkwell.app.tuning.document import Tuning
 from sparkwell.app.tuning.rig import TrialError
 from sparkwell.bench.figures import Slo
 from sparkwell.bench.suites import Case
-from sparkwell.cli.tune_check import check_table
-from sparkwell.cli.tune_text import text
+from sparkwell.cli.tune.check import check_table
+from sparkwell.cli.tune.text import text
 
 
 def shown(tuning: Tuning) -> str:

@@ -9,7 +9,7 @@ import click
 from sparkwell.bench.tables import UNKNOWN
 from sparkwell.cli.finding_text import plain
 from sparkwell.cli.table import table, wrapped_table
-from sparkwell.cli.tune_check import check_table
+from sparkwell.cli.tune.check import check_table
 from sparkwell.core.units import duration
 from sparkwell.tune.values import changed
 

@@ -19,7 +19,7 @@ from sparkwell.cli.bench.measuring import many_files, until_stopped
 from sparkwell.cli.client import run
 from sparkwell.cli.earlier import bring_back, earlier
 from sparkwell.cli.progress import step_display
-from sparkwell.cli.tune_rig import DaemonRig
+from sparkwell.cli.tune.rig import DaemonRig
 from sparkwell.core.errors import ConflictError, SparkwellError
 
 if TYPE_CHECKING:

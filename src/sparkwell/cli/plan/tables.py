@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from sparkwell.cli.plan_text import flag_lines
+from sparkwell.cli.plan.text import flag_lines
 from sparkwell.cli.table import table
 from sparkwell.core.units import GIB
 from sparkwell.hardware.machine import Machine

@@ -13,8 +13,8 @@ from sparkwell.cli.client import Json, run
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.cli.options import SloOption, WithModel
 from sparkwell.cli.times import Span
-from sparkwell.cli.tune_runs import apply, list_, show
-from sparkwell.cli.tune_start import alone, have_optuna
+from sparkwell.cli.tune.runs import apply, list_, show
+from sparkwell.cli.tune.start import alone, have_optuna
 from sparkwell.planner.profile_names import PROFILES
 
 if TYPE_CHECKING:
@@ -142,8 +142,8 @@ def run_(
 
 def _tuned(context: Context, file: Path, tuning: "Tuning", *, as_json: bool) -> int:
     """Run it, show what came of it, and leave the machine as it was."""
-    from sparkwell.cli.tune_course import Course
-    from sparkwell.cli.tune_text import text
+    from sparkwell.cli.tune.course import Course
+    from sparkwell.cli.tune.text import text
 
     try:
         if tuning.outcome is None:

@@ -78,8 +78,8 @@ def plan(
 
 def _one(context: Context, model: str, wish: "Wish", as_json: bool, explain: bool) -> None:
     from sparkwell.app.guides.check import claims_of
-    from sparkwell.cli import plan_text
-    from sparkwell.cli.plan_evidence import evidence_of
+    from sparkwell.cli.plan import text as plan_text
+    from sparkwell.cli.plan.evidence import evidence_of
     from sparkwell.planner.plan import make_plan
     from sparkwell.planner.report import contract
 
@@ -94,7 +94,7 @@ def _one(context: Context, model: str, wish: "Wish", as_json: bool, explain: boo
 
 
 def _contexts(context: Context, model: str, contexts: str, wish: "Wish", as_json: bool) -> None:
-    from sparkwell.cli import plan_tables
+    from sparkwell.cli.plan import tables as plan_tables
     from sparkwell.planner.contexts import context_table, parse_contexts
 
     asked = parse_contexts(contexts)
@@ -109,7 +109,7 @@ def _contexts(context: Context, model: str, contexts: str, wish: "Wish", as_json
 
 def _several(context: Context, names: tuple[str, ...], wish: "Wish", as_json: bool) -> None:
     from sparkwell.app.placing import place_models
-    from sparkwell.cli import plan_tables
+    from sparkwell.cli.plan import tables as plan_tables
 
     models, settings = context.models, context.settings
     placement = place_models(models.planning, names, wish, settings, context.environ, models)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sparkwell.cli.tune_rig import refusal, said
+from sparkwell.cli.tune.rig import refusal, said
 from sparkwell.core.errors import ConflictError, EnvironmentFault, SparkwellError, UsageError
 
 

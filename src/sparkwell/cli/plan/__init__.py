@@ -1,0 +1,1 @@
+"""`sparkwell plan`: what fits, how fast, and why."""

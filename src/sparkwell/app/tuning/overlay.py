@@ -35,7 +35,7 @@ def overlay(tuning: Tuning) -> Tuned:
         recipe=tuning.model, goal=tuning.goal, slo=_slo(tuning.aim.slo),
         machine=place.machine, title=place.title, gpus=place.gpus, total_bytes=place.total_bytes,
         engine="vllm", version=place.version,
-        flags=_kept(winner.flags), before=_kept(tuning.before.flags),
+        flags=kept_flags(winner.flags), before=kept_flags(tuning.before.flags),
         before_profile=tuning.profile or DEFAULT,
         evidence=Evidence(
             date=datetime.fromtimestamp(tuning.began, UTC).date(), command=tuning.command,
@@ -50,7 +50,7 @@ def _trial(tuning: Tuning, number: int | None) -> Trial | None:
     return next((each for each in tuning.trials if each.number == number), None)
 
 
-def _kept(flags: Mapping[str, Any] | None) -> dict[str, Any]:
+def kept_flags(flags: Mapping[str, Any] | None) -> dict[str, Any]:
     """The flags that bear on speed, for whoever has this machine.
 
     Weights that are dummies are for measuring alone; where weights lie, and whether code that comes

@@ -12,7 +12,7 @@ from generated import bring_up_to_date
 from sparkwell.app.guides.check import Checked, check_all
 from sparkwell.app.guides.figures import Figures
 from sparkwell.app.paths import find_paths
-from sparkwell.app.planning import Planning
+from sparkwell.app.planning.planning import Planning
 from sparkwell.catalog import load_catalog
 from sparkwell.catalog.guide_claims import Contradiction, load_contradictions, load_guides
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from tempfile import TemporaryDirectory
 
 from sparkwell.app.paths import find_paths
-from sparkwell.app.planning import Planning, Wish
+from sparkwell.app.planning.planning import Planning, Wish
 from sparkwell.catalog import load_catalog
 from sparkwell.planner.report import contract
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import optuna
 
 from sparkwell.app.paths import find_paths
-from sparkwell.app.planning import Planning, Wish
+from sparkwell.app.planning.planning import Planning, Wish
 from sparkwell.app.tuning.foretelling import Plans
 from sparkwell.app.tuning.searching import BEGIN_WITH
 from sparkwell.app.tuning.workloads import cases

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sparkwell.app.paths import Paths
-from sparkwell.app.planning import Planning, Target, Wish, default_version
+from sparkwell.app.planning.planning import Planning, Target, Wish, default_version
 from sparkwell.catalog import Recipe
 from sparkwell.catalog.catalog import load_catalog
 from sparkwell.catalog.described import Described

@@ -6,7 +6,7 @@ from pages.data import load, words
 from pages.figures import SPARK, TWO_SPARKS, Figures, Json
 from pages.markdown import NONE, bullets, gib, number, rate, table, text
 from pages.memory import fits
-from sparkwell.app.planning import Wish
+from sparkwell.app.planning.planning import Wish
 from sparkwell.catalog.described import Described
 from sparkwell.catalog.recipe import Quantization
 from sparkwell.catalog.shape import ModelShape

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import aiohttp
 
-from sparkwell.app.own_plans import as_started
-from sparkwell.app.planning import Wish
+from sparkwell.app.planning.own_plans import as_started
+from sparkwell.app.planning.planning import Wish
 from sparkwell.app.service import ModelService
 from sparkwell.batch.asking import Asker
 from sparkwell.batch.ledger import opened

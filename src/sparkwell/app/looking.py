@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sparkwell.app.planning import Planning, Wish
+from sparkwell.app.planning.planning import Planning, Wish
 from sparkwell.app.settings.config import GatewaySettings
 from sparkwell.catalog import Recipe
 from sparkwell.checks.docker_parts import Docker

@@ -12,7 +12,7 @@ from sparkwell.app.launching.flags import Chosen, StartWish, choose_flags, profi
 from sparkwell.app.launching.ways import Way, Ways
 from sparkwell.app.models import host_changes
 from sparkwell.app.paths import Paths
-from sparkwell.app.planning import Planning
+from sparkwell.app.planning.planning import Planning
 from sparkwell.app.served import Served, served
 from sparkwell.app.settings.config import ModelSettings, Settings
 from sparkwell.app.settings.forms import parse_mount

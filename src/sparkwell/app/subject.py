@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from sparkwell.app.compiling import CompileCache, cache_of
 from sparkwell.app.listener.trust import trust_by
 from sparkwell.app.ollama.flags import NUM_CTX
-from sparkwell.app.planning import Wish
+from sparkwell.app.planning.planning import Wish
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import GatewaySettings
 from sparkwell.bench.connection import Target

@@ -64,7 +64,7 @@ def compose(
     from sparkwell.app.composing.making import Composing
     from sparkwell.app.composing.wish import LOOPBACK, ComposeWish, check_address
     from sparkwell.app.launching.ways import check_image_name
-    from sparkwell.app.planning import parse_flags
+    from sparkwell.app.planning.planning import parse_flags
     from sparkwell.drivers.image_digests import local_digest
     from sparkwell.engines.compose.corrections import CHANGES, check_names
 

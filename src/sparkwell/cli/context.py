@@ -13,7 +13,7 @@ import click
 from sparkwell.app.paths import Paths, find_paths
 
 if TYPE_CHECKING:
-    from sparkwell.app.planning import Planning
+    from sparkwell.app.planning.planning import Planning
     from sparkwell.app.service import ModelService
     from sparkwell.app.settings.config import Settings
     from sparkwell.catalog import Catalog
@@ -76,7 +76,7 @@ class Context:
     @cached_property
     def planning(self) -> "Planning":
         """The planner for this host."""
-        from sparkwell.app.planning import Planning
+        from sparkwell.app.planning.planning import Planning
 
         return Planning(self.paths, self.catalog, self.environ, self.settings.model_folders)
 

@@ -66,7 +66,7 @@ def _look(context: Context) -> "Look":
     """The settings that are there do not count: they may be what has to be mended."""
     from sparkwell.app.looking import look
     from sparkwell.app.models import load_models
-    from sparkwell.app.planning import Planning
+    from sparkwell.app.planning.planning import Planning
     from sparkwell.app.settings.config import Settings
 
     catalog = load_models(context.paths, Settings(), context.recipes)

@@ -63,7 +63,7 @@ def start_asked(
 ) -> "Asked":
     """The start that is to be looked at; UsageError for a model of Ollama's."""
     from sparkwell.app.launching.flags import StartWish
-    from sparkwell.app.planning import parse_flags
+    from sparkwell.app.planning.planning import parse_flags
     from sparkwell.app.preflight.report import Asked
 
     recipe = context.models.served(model).recipe

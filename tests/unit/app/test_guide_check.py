@@ -7,7 +7,7 @@ import pytest
 from sparkwell.app.guides.check import check, claims_about, in_words
 from sparkwell.app.guides.figures import Figures, known_figures
 from sparkwell.app.paths import find_paths
-from sparkwell.app.planning import Planning
+from sparkwell.app.planning.planning import Planning
 from sparkwell.catalog import load_catalog
 from sparkwell.catalog.guide_claims import Check, Claim, load_guides
 

@@ -18,7 +18,7 @@ from sparkwell.app import looking
 from sparkwell.app.looking import Fit, Look, look
 from sparkwell.app.models import check_start, host_changes
 from sparkwell.app.paths import find_paths
-from sparkwell.app.planning import Planning
+from sparkwell.app.planning.planning import Planning
 from sparkwell.app.settings.config import load_settings
 from sparkwell.app.settings.file import write_settings
 from sparkwell.app.settings.merge import merged

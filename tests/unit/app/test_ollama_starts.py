@@ -10,7 +10,7 @@ from sparkwell.app.launching.flags import StartWish
 from sparkwell.app.ollama.server import OllamaServer
 from sparkwell.app.ollama.starts import OllamaStarts
 from sparkwell.app.paths import find_paths
-from sparkwell.app.planning import Planning
+from sparkwell.app.planning.planning import Planning
 from sparkwell.app.served import Served, served
 from sparkwell.app.settings.config import ModelSettings, Settings
 from sparkwell.catalog import load_catalog

@@ -11,7 +11,7 @@ from sparkwell.app.launching.flags import StartWish
 from sparkwell.app.lock import held
 from sparkwell.app.models import load_models
 from sparkwell.app.paths import find_paths
-from sparkwell.app.planning import Wish
+from sparkwell.app.planning.planning import Wish
 from sparkwell.app.preflight.plan import summary
 from sparkwell.app.preflight.report import Asked, Report, must_pass, preflight, preflight_and_fix
 from sparkwell.app.preflight.scope import daemon_pid, scope_of

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sparkwell.app.paths import find_paths
-from sparkwell.app.planning import Planning, Wish
+from sparkwell.app.planning.planning import Planning, Wish
 from sparkwell.bench.beside import Expected, expected, guide
 from sparkwell.bench.suites import SUITES, Case, suite
 from sparkwell.bench.workload import Workload

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sparkwell.bench.calibrating import pace
 from tests.unit.bench.test_report import whole
 
 from sparkwell.app.paths import find_paths
-from sparkwell.app.planning import Planning, Wish
+from sparkwell.app.planning.planning import Planning, Wish
 from sparkwell.bench.beside import expected
-from sparkwell.bench.calibrating import pace
 from sparkwell.bench.suites import Case
 from sparkwell.bench.workload import Workload
 from sparkwell.catalog import load_catalog

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sparkwell.app.paths import find_paths
-from sparkwell.app.planning import Planning, Wish
+from sparkwell.app.planning.planning import Planning, Wish
 from sparkwell.app.tuning import keeping
 from sparkwell.app.tuning.overlay import overlay
 from sparkwell.catalog.catalog import load_catalog

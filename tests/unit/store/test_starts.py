@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkwell.app.spent import cache_bytes
+from sparkwell.app.planning.spent import cache_bytes
 from sparkwell.catalog import Recipe, load_catalog
 from sparkwell.core.launch import Endpoint, LaunchSpec
 from sparkwell.core.units import GIB

@@ -3,7 +3,7 @@
 from typing import Any
 
 from sparkwell.app.paths import find_paths
-from sparkwell.app.planning import Planning, Wish
+from sparkwell.app.planning.planning import Planning, Wish
 from sparkwell.catalog.catalog import load_catalog
 from sparkwell.catalog.tuned import GoalName
 from sparkwell.planner.plan import Plan

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sparkwell.app.composing.wish import DEFAULT_PROFILE, GUIDE, ComposeWish, Place
 from sparkwell.app.launching.images import require_image
-from sparkwell.app.planning import Target, Wish, default_version
+from sparkwell.app.planning.planning import Target, Wish, default_version
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import Settings
 from sparkwell.catalog import Recipe

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from sparkwell.app.guides.check import claims_of
-from sparkwell.app.own_plans import as_started
-from sparkwell.app.planning import Wish
+from sparkwell.app.planning.own_plans import as_started
+from sparkwell.app.planning.planning import Wish
 from sparkwell.app.service import ModelService
 from sparkwell.catalog import Recipe
 from sparkwell.core.errors import SparkwellError

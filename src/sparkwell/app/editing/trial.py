@@ -10,8 +10,8 @@ from sparkwell.app.composing.wish import ComposeWish
 from sparkwell.app.guides.check import claims_of
 from sparkwell.app.launching.flags import StartWish
 from sparkwell.app.launching.ways import Way
-from sparkwell.app.own_plans import as_started
-from sparkwell.app.planning import Wish, default_version
+from sparkwell.app.planning.own_plans import as_started
+from sparkwell.app.planning.planning import Wish, default_version
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import ModelSettings
 from sparkwell.catalog import Recipe

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sparkwell.app.guides.figures import Figures
-from sparkwell.app.planning import Planning
+from sparkwell.app.planning.planning import Planning
 from sparkwell.catalog.guide_claims import Check, Claim, Verdict, claims_for
 from sparkwell.planner.plan import Plan
 

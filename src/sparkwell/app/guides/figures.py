@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sparkwell.app.planning import Planning
-from sparkwell.app.targets import default_version
+from sparkwell.app.planning.planning import Planning
+from sparkwell.app.planning.targets import default_version
 from sparkwell.catalog.recipe import FlagValue, Recipe
 from sparkwell.core.phases import Phase
 from sparkwell.core.units import GB, GIB

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from sparkwell.app.launching.ways import Way
-from sparkwell.app.planning import Planning, Target, Wish
+from sparkwell.app.planning.planning import Planning, Target, Wish
 from sparkwell.catalog import Recipe
 from sparkwell.catalog.described import describe_recipe
 from sparkwell.catalog.recipe import FlagValue

@@ -11,7 +11,7 @@ from sparkwell.app.launching.presence import not_here
 from sparkwell.app.launching.starter import Start
 from sparkwell.app.ollama.flags import NUM_CTX, wanted_context
 from sparkwell.app.ollama.server import OllamaServer
-from sparkwell.app.planning import Planning
+from sparkwell.app.planning.planning import Planning
 from sparkwell.app.served import Served
 from sparkwell.app.settings.config import Settings
 from sparkwell.catalog.ollama import is_ollama

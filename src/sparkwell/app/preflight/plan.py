@@ -4,7 +4,7 @@ from math import ceil
 
 from sparkwell.app.launching.flags import StartWish, wish_to_plan
 from sparkwell.app.launching.ways import Way
-from sparkwell.app.planning import Target
+from sparkwell.app.planning.planning import Target
 from sparkwell.app.service import ModelService
 from sparkwell.catalog import Recipe
 from sparkwell.catalog.described import describe_recipe

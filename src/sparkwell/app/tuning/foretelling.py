@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sparkwell.app.planning import Planning, Wish
+from sparkwell.app.planning.planning import Planning, Wish
 from sparkwell.app.tuning.document import Tuning
 from sparkwell.app.tuning.workloads import cases
 from sparkwell.bench.beside import Expected, expected

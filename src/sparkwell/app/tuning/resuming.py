@@ -4,7 +4,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from sparkwell.app.planning import Wish
+from sparkwell.app.planning.planning import Wish
 from sparkwell.app.service import ModelService
 from sparkwell.app.tuning import keeping
 from sparkwell.app.tuning.beginning import TuneWish, begun, must_be_here

@@ -7,9 +7,9 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from sparkwell.app.own_plans import as_started
 from sparkwell.app.paths import Paths
-from sparkwell.app.planning import Planning, Target, Wish
+from sparkwell.app.planning.own_plans import as_started
+from sparkwell.app.planning.planning import Planning, Target, Wish
 from sparkwell.app.service import ModelService
 from sparkwell.app.verifying.gathered import Started
 from sparkwell.app.verifying.report import short_release

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from sparkwell.app.planning import Planning, Target, Wish
+from sparkwell.app.planning.planning import Planning, Target, Wish
 from sparkwell.catalog import Catalog
 from sparkwell.catalog.described import describe_recipe
 from sparkwell.core.errors import SparkwellError

@@ -37,7 +37,7 @@ async def subject_of(
 
 def _recipe_name(context: Context, model: str | None) -> str | None:
     """By its repository too; UnknownModelError with near names, unless it runs without a recipe."""
-    from sparkwell.app.targets import is_path
+    from sparkwell.app.planning.targets import is_path
     from sparkwell.catalog.ollama import is_ollama
 
     if model is None or is_path(model) or is_ollama(model):

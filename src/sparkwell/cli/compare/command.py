@@ -16,7 +16,7 @@ from sparkwell.core.errors import SparkwellError, UsageError
 from sparkwell.planner.profile_names import PROFILES
 
 if TYPE_CHECKING:
-    from sparkwell.app.planning import Planning
+    from sparkwell.app.planning.planning import Planning
     from sparkwell.planner.compare import Candidate, Comparison
 
 _MOST_REQUESTS = 100_000
@@ -115,7 +115,7 @@ def _candidates(
     version: str | None,
 ) -> "list[Candidate]":
     """A plan for each pair, or its error; raises where no pair at all can be planned."""
-    from sparkwell.app.planning import Wish
+    from sparkwell.app.planning.planning import Wish
     from sparkwell.planner.compare import Candidate
 
     planning.machine(hardware)  # a wrong name is nobody's column

@@ -10,7 +10,7 @@ from sparkwell.core.errors import UsageError
 from sparkwell.planner.profile_names import DEFAULT, PROFILES
 
 if TYPE_CHECKING:
-    from sparkwell.app.planning import Planning, Target, Wish
+    from sparkwell.app.planning.planning import Planning, Target, Wish
 
 
 @click.command(short_help="Show what fits, how fast, and why, before anything starts.")
@@ -60,7 +60,7 @@ def plan(
     it, with what sparkwell.yaml says of the model. The exit status is 0 also when it does not fit:
     that is an answer.
     """
-    from sparkwell.app.planning import Wish, parse_flags
+    from sparkwell.app.planning.planning import Wish, parse_flags
 
     if sum(map(bool, (beside, contexts is not None, explain))) > 1:
         raise UsageError(
@@ -108,7 +108,7 @@ def _contexts(context: Context, model: str, contexts: str, wish: "Wish", as_json
 
 
 def _several(context: Context, names: tuple[str, ...], wish: "Wish", as_json: bool) -> None:
-    from sparkwell.app.placing import place_models
+    from sparkwell.app.planning.placing import place_models
     from sparkwell.cli.plan import tables as plan_tables
 
     models, settings = context.models, context.settings
@@ -122,7 +122,7 @@ def _several(context: Context, names: tuple[str, ...], wish: "Wish", as_json: bo
 
 def _asked(context: Context, model: str, wish: "Wish") -> "tuple[Planning, Target, Wish]":
     """What is planned: on this machine what a start would be, on a described one the wish."""
-    from sparkwell.app.own_plans import as_started
+    from sparkwell.app.planning.own_plans import as_started
 
     planning = context.models.planning
     target = planning.target(model)

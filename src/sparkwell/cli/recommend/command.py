@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from sparkwell.app.planning import Planning
-from sparkwell.app.recommending import Asked, Supposed, enough_for, offer_of
+from sparkwell.app.planning.planning import Planning
+from sparkwell.app.planning.recommending import Asked, Supposed, enough_for, offer_of
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.cli.recommend.text import page
 from sparkwell.core.errors import UsageError

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from sparkwell.app.recommending import Asked
+from sparkwell.app.planning.recommending import Asked
 from sparkwell.core.units import GIB
 from sparkwell.planner.recommend import Ranked, Recommendation, Unfit
 

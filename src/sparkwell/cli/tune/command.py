@@ -122,7 +122,7 @@ def run_(
     is left as it was.
     """
     have_optuna()
-    from sparkwell.app.planning import parse_flags
+    from sparkwell.app.planning.planning import parse_flags
     from sparkwell.app.tuning.beginning import TuneWish
     from sparkwell.app.tuning.resuming import longest, opened
 

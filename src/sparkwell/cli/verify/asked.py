@@ -45,7 +45,7 @@ def recipe_of(context: Context, model: str) -> "Recipe":
 
 def check(context: Context, wish: Wish, status: Json | None) -> None:
     """What can be seen to be wrong before anything is done; raises UsageError."""
-    from sparkwell.app.planning import parse_flags
+    from sparkwell.app.planning.planning import parse_flags
     from sparkwell.bench.suites import suite
     from sparkwell.engines.vllm import check_flags
 
@@ -75,7 +75,7 @@ def _check_profile(context: Context, wish: Wish, way: "Way | None") -> None:
     That it does not fit is pre-flight's to find.
     """
     from sparkwell.app.launching.flags import StartWish, choose_flags
-    from sparkwell.app.planning import parse_flags
+    from sparkwell.app.planning.planning import parse_flags
 
     if wish.profile is None or way is None:
         return

@@ -50,7 +50,7 @@ def preflight(session: Session) -> str | None:
 
 def _planned(session: Session) -> "Plan | None":
     """The plan of the start, for a report of one that fails."""
-    from sparkwell.app.planning import Wish, parse_flags
+    from sparkwell.app.planning.planning import Wish, parse_flags
 
     wish = Wish(profile=session.wish.profile, flags=parse_flags(session.wish.flags))
     return plan_of_start(session.context.models, session.wish.recipe, wish)

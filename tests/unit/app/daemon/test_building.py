@@ -16,7 +16,7 @@ from sparkwell.app.daemon.host import About, Host
 from sparkwell.app.daemon.preloading import preload
 from sparkwell.app.daemon.supervising import new_id, policy_of
 from sparkwell.app.paths import Paths, find_paths
-from sparkwell.app.planning import Planning
+from sparkwell.app.planning.planning import Planning
 from sparkwell.app.settings.config import Settings, SwitchingSettings
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import ConflictError

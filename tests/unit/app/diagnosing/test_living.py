@@ -13,7 +13,7 @@ from sparkwell.app.daemon.building import Built, build
 from sparkwell.app.diagnosing.living import without_runs
 from sparkwell.app.diagnosing.parts import DaemonParts, from_json
 from sparkwell.app.paths import find_paths
-from sparkwell.app.planning import Planning
+from sparkwell.app.planning.planning import Planning
 from sparkwell.app.settings.config import Settings
 from sparkwell.app.status.about import About
 from sparkwell.catalog import load_catalog

@@ -19,9 +19,9 @@ from sparkwell.app.editing.editing import Editing
 from sparkwell.app.editing.file import MISSING
 from sparkwell.app.guides.check import claims_of
 from sparkwell.app.launching.ways import Way, Ways
-from sparkwell.app.own_plans import as_started
 from sparkwell.app.paths import find_paths
-from sparkwell.app.planning import Wish
+from sparkwell.app.planning.own_plans import as_started
+from sparkwell.app.planning.planning import Wish
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import Settings, load_settings
 from sparkwell.catalog import load_catalog

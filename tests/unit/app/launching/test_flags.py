@@ -8,7 +8,7 @@ import pytest
 from sparkwell.app.launching.flags import Chosen, StartWish, choose_flags
 from sparkwell.app.launching.ways import Way
 from sparkwell.app.paths import find_paths
-from sparkwell.app.planning import Planning
+from sparkwell.app.planning.planning import Planning
 from sparkwell.catalog import Recipe, load_catalog
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import ConflictError, UsageError

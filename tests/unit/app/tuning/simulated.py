@@ -7,7 +7,7 @@ from typing import Any
 from tests.unit.tune.made import measured
 
 from sparkwell.app.paths import find_paths
-from sparkwell.app.planning import Planning
+from sparkwell.app.planning.planning import Planning
 from sparkwell.app.tuning.beginning import TuneWish, begun, place
 from sparkwell.app.tuning.document import Tuning
 from sparkwell.app.tuning.foretelling import Plans

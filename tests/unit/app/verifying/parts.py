@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from sparkwell.app.paths import find_paths
-from sparkwell.app.planning import Planning, Wish
+from sparkwell.app.planning.planning import Planning, Wish
 from sparkwell.app.verifying.gathered import Gathered, Started, Step
 from sparkwell.bench.beside import expected
 from sparkwell.bench.figures import Figures, Spread

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sparkwell.app.paths import find_paths
-from sparkwell.app.planning import Planning
+from sparkwell.app.planning.planning import Planning
 from sparkwell.app.watching.run_plans import RunPlans, plan_of
 from sparkwell.catalog import load_catalog
 from sparkwell.core.launch import Endpoint, LaunchSpec

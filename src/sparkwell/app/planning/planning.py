@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from sparkwell.app.calibration import NOTHING, Known, calibration
-from sparkwell.app.overlays import Overlays
 from sparkwell.app.paths import Paths
-from sparkwell.app.targets import Target, default_version, is_path, siblings_of
+from sparkwell.app.planning.calibration import NOTHING, Known, calibration
+from sparkwell.app.planning.overlays import Overlays
+from sparkwell.app.planning.targets import Target, default_version, is_path, siblings_of
 from sparkwell.catalog import Catalog, Recipe
 from sparkwell.catalog.described import Described, describe_recipe
 from sparkwell.catalog.ollama import is_ollama, parse_ollama

@@ -12,10 +12,10 @@ from sparkwell.app.daemon import back_ends
 from sparkwell.app.launching.flags import StartWish
 from sparkwell.app.launching.together import shared_out
 from sparkwell.app.launching.ways import Way, Ways
-from sparkwell.app.own_plans import as_started
 from sparkwell.app.paths import find_paths
-from sparkwell.app.placing import place_models
-from sparkwell.app.planning import Target, Wish
+from sparkwell.app.planning.own_plans import as_started
+from sparkwell.app.planning.placing import place_models
+from sparkwell.app.planning.planning import Target, Wish
 from sparkwell.app.preflight.plan import summary_of
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import Settings

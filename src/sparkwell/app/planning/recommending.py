@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sparkwell.app.paths import Paths
-from sparkwell.app.planning import Planning, Wish
+from sparkwell.app.planning.planning import Planning, Wish
 from sparkwell.catalog import Catalog, Recipe
 from sparkwell.core.errors import SparkwellError
 from sparkwell.hardware.machine import Machine

@@ -8,8 +8,8 @@ from tests.unit.catalog.test_gguf import metadata, sizes
 from tests.unit.drivers.test_ollama_store import MODEL, PROJECTOR, layer, put
 
 from sparkwell.app.paths import find_paths
-from sparkwell.app.placing import place_models
-from sparkwell.app.planning import Planning, Wish
+from sparkwell.app.planning.placing import place_models
+from sparkwell.app.planning.planning import Planning, Wish
 from sparkwell.app.settings.config import FolderSettings, ModelSettings, Settings
 from sparkwell.catalog import load_catalog
 from sparkwell.catalog.recipe import FlagValue

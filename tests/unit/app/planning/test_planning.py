@@ -8,7 +8,7 @@ import pytest
 
 from sparkwell.app.guides.check import claims_of
 from sparkwell.app.paths import find_paths
-from sparkwell.app.planning import Planning, Wish, default_version, parse_flags
+from sparkwell.app.planning.planning import Planning, Wish, default_version, parse_flags
 from sparkwell.catalog import load_catalog
 from sparkwell.core.errors import UnknownModelError, UsageError
 from sparkwell.core.launch import Endpoint, LaunchSpec
@@ -94,7 +94,7 @@ def test_siblings_are_the_same_model_in_other_formats(planning: Planning) -> Non
 
 
 def test_a_folder_with_a_checkpoint_is_planned(planning: Planning) -> None:
-    folder = Path(__file__).parents[3] / "src/sparkwell/catalog/demo/qwen3"
+    folder = Path(__file__).parents[4] / "src/sparkwell/catalog/demo/qwen3"
     plan = planning.plan(str(folder), Wish("h100-80gb"))
     assert plan.question.described.weights_bytes == CATALOG.get("demo-qwen3").weights_bytes
 

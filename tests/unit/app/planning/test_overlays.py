@@ -16,9 +16,9 @@ from sparkwell.app.editing.trial import try_out
 from sparkwell.app.launching.flags import StartWish
 from sparkwell.app.launching.ways import Way, Ways
 from sparkwell.app.models import load_models
-from sparkwell.app.own_plans import as_started
 from sparkwell.app.paths import find_paths
-from sparkwell.app.planning import Wish
+from sparkwell.app.planning.own_plans import as_started
+from sparkwell.app.planning.planning import Wish
 from sparkwell.app.preflight.plan import summary_of
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import Settings

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 from sparkwell.app.budget import BUDGET, reserved_bytes
 from sparkwell.app.ollama.flags import wanted_context
-from sparkwell.app.own_plans import as_started
-from sparkwell.app.planning import Planning, Wish
+from sparkwell.app.planning.own_plans import as_started
+from sparkwell.app.planning.planning import Planning, Wish
 from sparkwell.app.service import ModelService
 from sparkwell.app.settings.config import Settings
 from sparkwell.catalog.ollama import is_ollama

@@ -18,7 +18,7 @@ from statistics import median_high
 from typing import NamedTuple
 
 from sparkwell.app.paths import Paths
-from sparkwell.app.spent import Model, Spent, Start, modelled_bytes
+from sparkwell.app.planning.spent import Model, Spent, Start, modelled_bytes
 from sparkwell.catalog.described import Described
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.hardware.machine import Machine

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sparkwell.app.launching.flags import StartWish, wish_to_plan
 from sparkwell.app.launching.ways import Way
-from sparkwell.app.planning import Target, Wish
+from sparkwell.app.planning.planning import Target, Wish
 from sparkwell.app.service import ModelService
 from sparkwell.catalog import Recipe
 from sparkwell.core.errors import EnvironmentFault

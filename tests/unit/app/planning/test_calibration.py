@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sparkwell.app.calibration import NEWEST, NOTHING, Known, calibration, calibration_for
 from sparkwell.app.paths import Paths, find_paths
+from sparkwell.app.planning.calibration import NEWEST, NOTHING, Known, calibration, calibration_for
 from sparkwell.catalog import load_catalog
 from sparkwell.catalog.described import Described, describe_recipe
 from sparkwell.catalog.recipe import FlagValue
@@ -26,7 +26,7 @@ from sparkwell.planner.starts import load_starts
 from sparkwell.store import StartRecord, Starts, open_database
 from sparkwell.store.record import memory_flags, start_record
 
-LOGS = Path(__file__).parents[2] / "fixtures" / "logs"
+LOGS = Path(__file__).parents[3] / "fixtures" / "logs"
 MODEL = "qwen3-8b-fp8"
 H100 = find_machine("h100-80gb")
 RULES = rules_for("0.25.0")

@@ -61,6 +61,19 @@ def test_every_request_gets_its_answer(home: Home) -> None:
     assert "answered in" in home.ok("batch", file, str(out))  # already
 
 
+def test_no_more_at_a_time_than_the_running_engine_was_started_for(home: Home) -> None:
+    """What the host would start takes 32; a person had started one that takes two."""
+    home.ok("up", MODEL, "--set", "max_num_seqs=2")
+    file, out = written(home, [request(n) for n in range(6)])
+    done = home.json("batch", file, str(out))
+    assert done["concurrency"] == {MODEL: {"at_once": 2, "why": "the model's max_num_seqs"}}
+    home.ok("down")
+    home.serve()
+    out.unlink()
+    again = home.json("batch", file, str(out))
+    assert again["concurrency"][MODEL]["at_once"] > 2
+
+
 def test_models_are_switched_once_each(home: Home) -> None:
     home.configure({"switching": {"budget_gib": 4.0, "min_residency_s": 0, "patience_s": 0.3}})
     home.serve()

@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ import pytest
 from sparkwell.bench.stalls import stalls
 from sparkwell.bench.suites import CHAT, closed
 from sparkwell.cli.context import Context
-from sparkwell.cli.tune_rig import DaemonRig
+from sparkwell.cli.tune.rig import DaemonRig
 from tests.acceptance.conftest import Home, end, wait_for
 from tests.acceptance.known_times import known
 
@@ -175,7 +176,8 @@ def stand_still(home: Home, after_s: float) -> None:
 def test_a_tuning_is_told_of_them_too(home: Home, script: Script) -> None:
     script(ttft_s=0.05, tokens_per_s=200)
     home.ok("up", MODEL)
-    rig = DaemonRig(Context(home.environ, None, (), system=False), MODEL)
+    context = Context(home.environ, None, (), system=False)
+    rig = DaemonRig(context, MODEL, None, lambda: None)
     asyncio.run(rig.start({}, None))
     case = replace(closed(CHAT, 4), requests=60)
     with ThreadPoolExecutor(1) as aside:
@@ -272,6 +274,71 @@ def test_an_engine_that_dies_leaves_what_was_measured(home: Home, script: Script
     rows = found["cases"][0]["repeats"][0]["requests"]["rows"]
     assert [row for row in rows if row[6] is None]
     assert home.json("bench", "show")["broken"] == found["broken"]
+
+
+def test_an_engine_that_dies_once_and_comes_back_is_told(home: Home, script: Script) -> None:
+    """The gateway answers with errors meanwhile, and the run goes on to its end."""
+    script(die_after_requests=40, die_code=-9)
+    home.ok("up", MODEL)
+    words = ("--concurrency", "2", "--requests", "60", "--repeats", "1")
+    done = home.run("bench", *words, timeout=120)
+    found = home.json("bench", "show")
+    assert found["broken"] is None, found["broken"]
+    failed = found["cases"][0]["failed"]
+    assert failed > 0
+    assert f"{failed} of 60 requests failed" in done.stdout
+    assert done.returncode == 1
+    assert f"{failed} failed" in home.ok("bench", "list")
+    compared = home.ok("bench", "compare", "1", "1")
+    assert f"{failed} of 60 requests failed" in compared
+
+
+def test_more_at_a_rate_than_the_gateway_lets_in_are_failed_requests(
+    home: Home, script: Script
+) -> None:
+    """Its 503 comes before anything is asked, and the connection is closed with it."""
+    home.configure({"gateway": {"max_connections": 10}})
+    script(ttft_s=0.5, tokens_per_s=400)
+    home.ok("up", MODEL)
+    words = ("--rate", "40", "--requests", "60", "--repeats", "1", "--slo", "ttft=1ms")
+    done = home.run("bench", *words, timeout=120)
+    assert "Traceback" not in done.stderr
+    assert "of 60 requests failed" in done.stdout
+    assert "503: There are too many connections. They are in no latency." in done.stdout
+    assert "gateway.max_connections" in done.stdout
+    assert "The SLO is out of reach: 0 of 60 requests kept TTFT ≤ 1.0 ms" in done.stdout
+    assert done.returncode == 1
+    assert "10 connections" in refused(home, "--concurrency", "11", code=2)
+
+
+@contextmanager
+def a_full_disk(folder: Path) -> Iterator[Path]:
+    """A disk of 16 KiB of its own, where this user may make one."""
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", folder],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip(f"no disk of its own here: {mounted.stderr.decode()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_where_a_file_has_no_room_the_run_is_kept_all_the_same(
+    loaded: Home, tmp_path: Path
+) -> None:
+    words = ("--concurrency", "1", "--requests", "1", "--repeats", "1")
+    with a_full_disk(tmp_path / "small") as folder:
+        done = loaded.run("bench", *words, "--html", str(folder / "x.html"))
+        assert list(folder.iterdir()) == []
+    assert "Kept as " in done.stdout
+    assert f"--html: '{folder / 'x.html'}' could not be written: No space left" in done.stderr
+    assert "name a file elsewhere" in done.stderr
+    assert done.returncode == 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -4,7 +4,8 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sparkwell.bench.tables import beside_table, measured_table, plain, seconds
+from sparkwell.bench.expected_tables import beside_table, tables
+from sparkwell.bench.tables import plain, seconds
 from sparkwell.catalog.tuned import Row, Tuned
 from speed_pages.runs import Json, Run, title
 
@@ -57,10 +58,8 @@ def is_corrected(case: Json) -> bool:
 def whole(run: Run) -> str:
     """Everything of a run: where, how, what came, what was expected."""
     lines = [f"## {run.name}: `{run.suite}`", "", *_about(run), ""]
-    lines += [table(measured_table(run.document)), ""]
-    beside = beside_table(run.document)
-    if len(beside) > 1:
-        lines += ["Output tokens a second, beside what was expected:", "", table(beside), ""]
+    for place, (said, rows) in enumerate(tables(run.document)):
+        lines += [*([f"{said}:", ""] if place else []), table(rows), ""]
     if any(is_corrected(case) for case in run.document["cases"]):
         lines += ["The plan had learnt from the run before.", ""]
     lines += [

@@ -1,24 +1,30 @@
-"""A batch on this host: asked of the gateway, as many at a time as the model's plan allows."""
+"""A batch on this host: asked of the gateway, as many at a time as the model's engine takes."""
 
 import ssl
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
 from sparkwell.app.planning.own_plans import as_started
-from sparkwell.app.planning.planning import Wish
+from sparkwell.app.planning.planning import Target, Wish
 from sparkwell.app.service import ModelService
 from sparkwell.batch.asking import Asker
+from sparkwell.batch.concurrency import Concurrency, Room, concurrency
 from sparkwell.batch.ledger import opened
 from sparkwell.batch.lines import Line
-from sparkwell.batch.pace import Pace, Room, pace
 from sparkwell.batch.run import Batch, Course, answer_all
 from sparkwell.core.errors import SparkwellError
 from sparkwell.gateway.usage import usage_of
+from sparkwell.planner.plan import make_plan
+from sparkwell.planner.question import Question
+from sparkwell.supervisor.instance import State
 
+Json = Mapping[str, Any]
 CONNECT_S = 10.0
+_STAY = {State.STARTING, State.READY, State.SLEEPING, State.ASLEEP, State.WAKING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +52,16 @@ async def answer_file(wish: BatchWish, tell: Callable[[Course], None]) -> Course
     Raises SparkwellError for what ends the batch. What was answered before stays.
     """
 
-    def paced(model: str, lines: Sequence[Line]) -> Pace:
+    def at_a_time(model: str, lines: Sequence[Line]) -> Concurrency:
         room = wish.room(model) if wish.concurrency is None else None
-        return pace(lines, room, wish.concurrency)
+        return concurrency(lines, room, wish.concurrency)
 
     wanted = frozenset(line.custom_id for line in wish.lines)
     with opened(wish.answers, wish.failed, wanted) as ledger:
         async with _session(wish) as session:
             ask = Asker(session, wish.url)
             return await answer_all(
-                Batch(wish.requests, wish.lines, ask, paced, usage_of, tell), ledger
+                Batch(wish.requests, wish.lines, ask, at_a_time, usage_of, tell), ledger
             )
 
 
@@ -68,14 +74,31 @@ def _session(wish: BatchWish) -> aiohttp.ClientSession:
     )
 
 
-def room_of(models: ModelService, name: str) -> Room | None:
-    """What the plan of a start on this host lets the engine take.
+def room_of(models: ModelService, name: str, instances: Sequence[Json] = ()) -> Room | None:
+    """What its engine takes: the one that runs, else one that this host would start.
 
-    None for what cannot be planned here: Ollama's models, one that has no recipe.
+    ``instances`` are those of the daemon's status. None for what cannot be planned here: Ollama's
+    models, one that has no recipe.
     """
     try:
         target = models.planning.target(name)
-        plan = models.planning.plan(name, as_started(models, target, Wish()))
+        plan = make_plan(_question(models, target, _running(target, instances)))
     except SparkwellError:
         return None
     return Room(plan.settings.max_num_seqs, plan.memory.kv_tokens)
+
+
+def _running(target: Target, instances: Sequence[Json]) -> Json | None:
+    """The engine that will answer; one that is on its way out, or has failed, will not."""
+    model = None if target.recipe is None else target.recipe.name
+    there = (each for each in instances if each["model"] == model and each["state"] in _STAY)
+    return next(there, None)
+
+
+def _question(models: ModelService, target: Target, running: Json | None) -> Question:
+    if running is None:
+        return models.planning.question(target, as_started(models, target, Wish()))
+    flags = dict(running["flags"])
+    asked = Wish(version=running["engine_version"], flags=flags)
+    question = models.planning.question(target, asked)
+    return replace(question, flags=flags)  # no more than it was given

@@ -9,9 +9,11 @@ from typing import Any
 import sparkwell
 from sparkwell.app.compiling import explained
 from sparkwell.app.subject import Subject
-from sparkwell.bench.beside import expected, guide
+from sparkwell.bench.beside import expected
+from sparkwell.bench.claimed import FIRST, RATES, SAVED, guide
 from sparkwell.bench.figures import Slo
 from sparkwell.bench.fitting import fitted
+from sparkwell.bench.in_flight import in_flight
 from sparkwell.bench.measuring import Order, Progress, measure
 from sparkwell.bench.report import About, Beside, document
 from sparkwell.bench.results import Measured
@@ -48,18 +50,31 @@ async def bench(
 
 
 def chosen_cases(subject: Subject, wish: BenchWish) -> Sequence[Case]:
-    """The cases as they run on this model; UsageError for more clients than are let in."""
+    """The cases as they run on this model; UsageError for more at once than are let in."""
     found = cases(wish.suite, wish.changes, subject.most_tokens)
-    asked, most = max(case.clients or 1 for case in found), subject.most_clients
-    if most is not None and asked > most:
-        raise UsageError(
-            f"{asked:,} clients at once are more than the gateway's {most:,} connections.",
-            hint="Ask for fewer, set gateway.max_connections, or ask the engine with --direct.",
-        )
+    for case in found:
+        _must_be_let_in(subject, case)
     return found
 
 
-def told(subject: Subject, wish: BenchWish, measured: Measured) -> dict[str, Any]:
+def _must_be_let_in(subject: Subject, case: Case) -> None:
+    """At a rate only where the plan knows how long an answer takes; else the notes tell of it."""
+    most, known = subject.most_clients, subject.plan
+    out = case.clients if case.rate is None else None if known is None else in_flight(known, case)
+    if most is not None and out is not None and out > most:
+        raise UsageError(
+            f"{_said(case, out)} more than the gateway's {most:,} connections.",
+            hint="Ask for fewer, set gateway.max_connections, or ask the engine with --direct.",
+        )
+
+
+def _said(case: Case, out: float) -> str:
+    if case.rate is None:
+        return f"{out:,.0f} clients at once are"
+    return f"At {case.rate:g} requests a second about {out:,.0f} are out at once by the plan,"
+
+
+def run_document(subject: Subject, wish: BenchWish, measured: Measured) -> dict[str, Any]:
     """The run as a document; where the engine stood still its cache is looked at for the cause."""
     at = time.time()
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(at))
@@ -92,7 +107,7 @@ def _beside(subject: Subject, case: Case) -> Beside:
     if subject.text:
         return Beside()
     planned = None if subject.plan is None else expected(subject.plan, case)
-    return Beside(planned, guide(subject.model, case))
+    return Beside(planned, *(guide(subject.model, case, each) for each in (RATES, FIRST, SAVED)))
 
 
 def _machine(subject: Subject) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 
 from sparkwell.batch.asking import Answer, Ask
+from sparkwell.batch.concurrency import Concurrency
 from sparkwell.batch.ledger import Ledger
 from sparkwell.batch.lines import Line, body_of
-from sparkwell.batch.pace import Pace
 from sparkwell.core.keys import Usage
 
 Count = Callable[[bytes], Usage]
@@ -29,7 +29,7 @@ class Course:
     prompt_tokens: int = 0
     output_tokens: int = 0
     model: str = ""
-    paces: dict[str, Pace] = field(default_factory=dict)
+    concurrency: dict[str, Concurrency] = field(default_factory=dict)
 
     @property
     def left(self) -> int:
@@ -41,14 +41,14 @@ class Course:
 class Batch:
     """What a run needs.
 
-    ``pace`` says for a model and its lines how many are under way at a time, ``count`` what an
-    answer used, and ``tell`` hears how it goes, after each answer.
+    ``concurrency`` says for a model and its lines how many are under way at a time, ``count`` what
+    an answer used, and ``tell`` hears how it goes, after each answer.
     """
 
     file: Path
     lines: Sequence[Line]
     ask: Ask
-    pace: Callable[[str, Sequence[Line]], Pace]
+    concurrency: Callable[[str, Sequence[Line]], Concurrency]
     count: Count
     tell: Callable[[Course], None]
 
@@ -65,9 +65,10 @@ async def answer_all(batch: Batch, ledger: Ledger) -> Course:
     with batch.file.open("rb") as file:
         work = _Work(batch, ledger, course, file.fileno())
         for model, lines in by_model(todo).items():
-            course.model, course.paces[model] = model, batch.pace(model, lines)
+            course.model, most = model, batch.concurrency(model, lines)
+            course.concurrency[model] = most
             await work.one(lines[0])
-            await _together(work, iter(lines[1:]), course.paces[model].at_once)
+            await _together(work, iter(lines[1:]), most.at_once)
     return course
 
 

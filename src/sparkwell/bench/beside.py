@@ -1,9 +1,8 @@
-"""What a case was expected to give: the plan, the hardware's limit, the guide's claim. Pure."""
+"""What a case was expected to give: the plan, the hardware's limit. Pure."""
 
 from dataclasses import dataclass
 
 from sparkwell.bench.suites import Case
-from sparkwell.catalog.guide_claims import Check, Claim, claims_for
 from sparkwell.planner.pace import AS_MODELLED, Pace
 from sparkwell.planner.plan import Plan
 from sparkwell.planner.speed import (
@@ -13,18 +12,6 @@ from sparkwell.planner.speed import (
     served_model,
 )
 from sparkwell.planner.steps import Bound, Model, decode_limit, decode_s, first_token_s
-
-_CLAIMED = ("single_tokens_per_s", "batched_tokens_per_s")
-
-
-@dataclass(frozen=True, slots=True)
-class Guide:
-    """A guide's claim about as many requests at once: tokens a second, all of them together."""
-
-    claim: str
-    says: str
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,28 +66,3 @@ def _closed_loop(model: Model, plan: Plan, case: Case, clients: int) -> Expected
         bound=least.bound,
         pace=model.pace,
     )
-
-
-def guide(recipe: str, case: Case) -> Guide | None:
-    """What a guide claims of that model for as many requests at once; its own guide's first."""
-    found = [
-        claim
-        for claim in claims_for(recipe)
-        if claim.check is not None and is_about(claim.check, recipe, case)
-    ]
-    found.sort(key=lambda claim: not recipe.startswith(claim.id.partition(".")[0]))
-    return _said(found[0]) if found else None
-
-
-def is_about(check: Check, recipe: str, case: Case) -> bool:
-    """Whether a claim on speed speaks of that model and of as many requests at once."""
-    if check.recipe != recipe or check.figure not in _CLAIMED:
-        return False
-    at_once = 1 if check.figure == "single_tokens_per_s" else check.concurrency
-    long_ones = (check.context or 0) > 2 * case.workload.tokens
-    return case.rate is None and at_once == case.clients and not long_ones
-
-
-def _said(claim: Claim) -> Guide:
-    assert claim.check is not None  # noqa: S101 - is_about has looked
-    return Guide(claim.id, claim.says, claim.check.low, claim.check.high)

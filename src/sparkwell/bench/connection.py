@@ -15,6 +15,8 @@ import httptools
 from sparkwell.bench.sample import Reading, Sample
 
 CONNECT_S = 10.0
+_REFUSAL_BYTES = 4096
+_CLOSED = "the connection was closed before anything was asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +51,24 @@ class Connection(asyncio.Protocol):
         self._parser: httptools.HttpResponseParser | None = None
         self._reading: Reading | None = None
         self._over: asyncio.Future[None] | None = None
-        self._now_s = 0.0
+        self._now_s, self._early = 0.0, b""
 
     async def open(self) -> None:
-        """Connect, unless it is connected. Raises OSError where nobody takes it."""
-        if self._transport is None or self._transport.is_closing():
+        """Connect, unless it is connected. Raises OSError where nobody takes it.
+
+        The other side may have closed it by the time this returns, with or without a word.
+        """
+        if self._is_open:
+            return
+        try:
             async with asyncio.timeout(CONNECT_S):
                 await self._connect(self._target, asyncio.get_running_loop())
+        except TimeoutError:
+            raise ConnectionError(f"no connection within {CONNECT_S:g} s") from None
+
+    @property
+    def _is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
 
     async def ask(self, body: bytes, sample: Sample, limit_s: float) -> None:
         """Send one request; ``sample`` is filled in as its answer comes, or says why none came."""
@@ -88,12 +101,16 @@ class Connection(asyncio.Protocol):
             await loop.create_connection(lambda: self, target.host, target.port, ssl=target.trust)
 
     async def _exchange(self, request: bytes, reading: Reading) -> None:
-        assert self._transport is not None  # noqa: S101 - open() has made it
         self._parser = httptools.HttpResponseParser(self)
         self._over = asyncio.get_running_loop().create_future()
         self._reading = reading
         reading.sample.sent_s = self._clock()
-        self._transport.write(request)
+        if self._early:  # a refusal, before anything was asked
+            self.data_received(self._early)
+        if self._transport is None or self._transport.is_closing():
+            self._done(_CLOSED)
+        elif not self._over.done():
+            self._transport.write(request)
         await self._over
 
     def _done(self, failed: str | None = None) -> None:
@@ -111,17 +128,25 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open."""
         self._transport = cast("asyncio.Transport", transport)
+        self._parser, self._early = None, b""
 
     def data_received(self, data: bytes) -> None:
         """All that came with one read came at the same time."""
         self._now_s = self._clock()
         if self._parser is None or self._reading is None:
-            self.close()  # bytes that nobody asked for
+            self._not_asked(data)
             return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             self._done(f"this is no HTTP: {error}")
+            self.close()
+
+    def _not_asked(self, data: bytes) -> None:
+        """Before the first request it is why there will be no answer; later it is noise."""
+        if self._parser is None and len(self._early) < _REFUSAL_BYTES:
+            self._early += data
+        else:
             self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -6,9 +6,8 @@ from sparkwell.bench.connection import Connection, Target
 from sparkwell.bench.load import REQUEST_S, clock
 from sparkwell.bench.sample import Sample
 from sparkwell.bench.text import Words, fit, text_body
-from sparkwell.core.errors import NotReadyError
+from sparkwell.bench.unanswered import unanswered
 
-_HINT = "Nothing was measured. `sparkwell status` says what runs here."
 COUNTS = (16, 144)
 """Words of the two prompts: their difference is the words', what is left is the server's own."""
 
@@ -23,7 +22,7 @@ async def fitted(target: Target, model: str, seed: str) -> Words:
             body = text_body(model, Words().draw(random, count), 1)
             await connection.ask(body, sample, REQUEST_S)
             if sample.error is not None:
-                raise NotReadyError(f"{model} does not answer: {sample.error}.", hint=_HINT)
+                raise unanswered(model, sample.error, text=True)
             counts.append((count, sample.prompt_tokens))
     finally:
         connection.close()

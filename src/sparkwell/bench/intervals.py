@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from sparkwell.bench.significance import p_value
+
 Verdict = Literal["more", "less", "no difference shown", "too few repeats"]
 
 # Student's t, two-sided 95 %, by degrees of freedom; beyond the last the normal's 1.960.
@@ -32,12 +34,16 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """B over A, with its 95 % interval, and what it tells."""
+    """B over A, with its 95 % interval, and what it tells where it stands alone.
+
+    ``p`` is how likely as large a ratio is where there is no difference; None with one repeat.
+    """
 
     value: float
     low: float | None
     high: float | None
     verdict: Verdict
+    p: float | None = None
 
 
 def t95(freedom: float) -> float:
@@ -59,6 +65,8 @@ def ratio(before: Sequence[float], after: Sequence[float]) -> Ratio | None:
     """``after`` over ``before`` by Welch's t on logarithms.
 
     None where one is not above zero, or has no limit, as the time of an answer that never came.
+    Repeats that are all equal tell nothing of how far the next would be off, as few do, so they
+    show no difference, and no interval.
     """
     if not before or not after or min(*before, *after) <= 0 or math.inf in (*before, *after):
         return None
@@ -66,19 +74,33 @@ def ratio(before: Sequence[float], after: Sequence[float]) -> Ratio | None:
     middle = statistics.fmean(logs[1]) - statistics.fmean(logs[0])
     if min(map(len, logs)) < 2:
         return Ratio(math.exp(middle), None, None, "too few repeats")
-    half = _welch_half(logs[0], logs[1])
+    spread, freedom = _welch(logs[0], logs[1])
+    if middle and not spread:
+        return Ratio(math.exp(middle), None, None, "too few repeats")
+    half = t95(freedom) * spread
     low, high = math.exp(middle - half), math.exp(middle + half)
-    return Ratio(math.exp(middle), low, high, _verdict(low, high))
+    return Ratio(math.exp(middle), low, high, _verdict(low, high), _p(middle, spread, freedom))
 
 
-def _welch_half(one: Sequence[float], other: Sequence[float]) -> float:
+def middle_of(values: Sequence[float]) -> float:
+    """The geometric mean, whose ratios are those of ``ratio``; arithmetic where one is 0."""
+    positive = min(values) > 0
+    return statistics.geometric_mean(values) if positive else statistics.fmean(values)
+
+
+def _welch(one: Sequence[float], other: Sequence[float]) -> tuple[float, float]:
+    """The standard error of the difference of both means, and its degrees of freedom."""
     parts = [statistics.variance(each) / len(each) for each in (one, other)]
     if not (spread := sum(parts)):
-        return 0.0
+        return 0.0, 1.0
     freedom = spread**2 / sum(
         part**2 / (len(each) - 1) for part, each in zip(parts, (one, other), strict=True)
     )
-    return t95(freedom) * math.sqrt(spread)
+    return math.sqrt(spread), freedom
+
+
+def _p(middle: float, spread: float, freedom: float) -> float:
+    return p_value(middle / spread, freedom) if spread else 1.0
 
 
 def _verdict(low: float, high: float) -> Verdict:

@@ -3,9 +3,10 @@
 import asyncio
 import gc
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from sparkwell.bench.connection import Connection, Target
 from sparkwell.bench.sample import Sample
@@ -76,7 +77,7 @@ async def closed_loop(
 
     with _closed(clients):
         async with _measured(course):
-            await asyncio.gather(*(client(connection) for connection in clients))
+            await _together(client(connection) for connection in clients)
 
 
 async def open_loop(
@@ -98,7 +99,19 @@ async def open_loop(
     with _closed(free):
         async with _measured(course):
             due = _shifted(offsets, clock())
-            await asyncio.gather(*(request(*each) for each in zip(bodies, due, strict=True)))
+            await _together(request(*each) for each in zip(bodies, due, strict=True))
+
+
+async def _together(work: Iterable[Coroutine[Any, Any, None]]) -> None:
+    """Where one fails, the others are ended before that is told: each sample has its end then."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 @contextmanager

@@ -11,11 +11,9 @@ from sparkwell.bench.load import Course, closed_loop, open_loop
 from sparkwell.bench.results import Measured, Repeat
 from sparkwell.bench.suites import Case
 from sparkwell.bench.text import Words, text_body
+from sparkwell.bench.unanswered import unanswered
 from sparkwell.bench.workload import Vocabulary, Workload, body, prompts
-from sparkwell.core.errors import NotReadyError
 
-_UNANSWERED = "Nothing was measured. `sparkwell status` says what runs here."
-_REFUSED = "Where prompts of token ids are refused, ask with --text-prompts."
 WARM_UP_TOKENS = 64
 LATER_MOST, LATER_TOKENS = 64, 8
 """After the first repeat an engine has what it needs for so many; a short one will do."""
@@ -51,25 +49,32 @@ async def measure(order: Order, measured: Measured, tell: Callable[[Progress], N
     """Run every case ``repeats`` times, the whole suite each time, and fill in ``measured``.
 
     So a machine that grows slower shows in the interval of each case, not as a difference between
-    cases. It ends with the first repeat that breaks off; what was measured stays. Raises
-    NotReadyError where not even the first request was answered.
+    cases. It ends with the first repeat that breaks off; what was measured stays, and ``broken``
+    says why there is no more, whatever ended it. Raises NotReadyError where not even the first
+    request was answered.
     """
+    try:
+        await _all(order, measured, tell)
+    except BaseException as error:
+        measured.broken = _ended_by(error)
+        raise
+
+
+def _ended_by(error: BaseException) -> str:
+    if isinstance(error, asyncio.CancelledError):
+        return "stopped by hand"
+    return f"ended by an error of Sparkwell's own: {type(error).__name__}: {error}"
+
+
+async def _all(order: Order, measured: Measured, tell: Callable[[Progress], None]) -> None:
     for repeat in range(1, order.repeats + 1):
         for place, case in enumerate(order.cases):
             why = await _repeat(order, measured, place, repeat, tell)
             if why and not measured.repeats:
-                raise NotReadyError(
-                    f"{order.model} does not answer: {why}.", hint=_hint(order, why)
-                )
+                raise unanswered(order.model, why, text=isinstance(order.vocabulary, Words))
             if why:
                 measured.broken = f"{case.name}, repeat {repeat}: {why}"
                 return
-
-
-def _hint(order: Order, why: str) -> str:
-    """A 400 is what an endpoint says to a prompt that it does not understand."""
-    refused = why.startswith("400") and not isinstance(order.vocabulary, Words)
-    return _REFUSED if refused else _UNANSWERED
 
 
 async def _repeat(
@@ -82,8 +87,8 @@ async def _repeat(
     course = Course(case.requests)
     try:
         await _load(order, case, seed, course, _teller(Progress(case, number), tell))
-    except asyncio.CancelledError:
-        measured.broken = course.broken = "stopped by hand"
+    except BaseException as error:
+        course.broken = _ended_by(error)
         raise
     finally:
         measured.repeats.setdefault(place, []).append(_found(course, case.workload, order.slo))

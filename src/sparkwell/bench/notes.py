@@ -16,6 +16,7 @@ LATE_SHARE = 0.02
 BUSY_SHARE = 0.7
 WIDE_SHARE = 0.5
 SHORTENED, UNCACHED = "Shortened", "Prefix caching is off"
+OUT_OF_REACH = "The SLO is out of reach"
 SHORTEST_S = 1.0
 """In less the client's own beginning is most of what it does."""
 
@@ -48,9 +49,10 @@ def notes(
 def doubts(case: Mapping[str, Any]) -> list[str]:
     """What keeps a case of a run's document from being held against a plan, or another run.
 
-    That it was shortened, asked with text, or had no cache speaks against none of its figures.
+    That it was shortened, asked with text, had no cache or is slower than somebody wants speaks
+    against none of its figures.
     """
-    harmless = (SHORTENED, INEXACT, UNCACHED)
+    harmless = (SHORTENED, INEXACT, UNCACHED, OUT_OF_REACH)
     return [str(note) for note in case["notes"] if not note.startswith(harmless)]
 
 

@@ -8,11 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from sparkwell.bench.beside import Expected, Guide
+from sparkwell.bench.beside import Expected
+from sparkwell.bench.claimed import Guide
 from sparkwell.bench.figures import Figures, Slo, by_name
 from sparkwell.bench.intervals import interval
 from sparkwell.bench.lengths import lengths
 from sparkwell.bench.notes import notes
+from sparkwell.bench.out_of_reach import reach_notes
 from sparkwell.bench.results import Measured, Repeat
 from sparkwell.bench.sample import Sample
 from sparkwell.bench.saved import caching_is_off, saved_json
@@ -47,10 +49,16 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Beside:
-    """What was expected of a case, as far as it is known."""
+    """What was expected of a case, as far as it is known.
+
+    ``guide`` is of tokens a second, ``first`` of the time to a first token, ``saved`` of the share
+    of it that a cache saves.
+    """
 
     planned: Expected | None = None
     guide: Guide | None = None
+    first: Guide | None = None
+    saved: Guide | None = None
 
 
 def document(
@@ -62,7 +70,7 @@ def document(
 ) -> Json:
     """The run. ``broken`` says why it is not whole; what was measured until then is there."""
     found = [
-        _case(case, measured.repeats[place], beside(case), about)
+        _case(case, measured.repeats[place], beside(case), about, slo)
         for place, case in enumerate(cases)
         if place in measured.repeats
     ]
@@ -76,9 +84,13 @@ def document(
     }
 
 
-def _case(case: Case, repeats: Sequence[Repeat], beside: Beside, about: About) -> Json:
+def _case(
+    case: Case, repeats: Sequence[Repeat], beside: Beside, about: About, slo: Slo | None
+) -> Json:
     figures = [repeat.figures for repeat in repeats if repeat.figures.requests]
     text, uncached = about.prompts == "text", caching_is_off(about.flags)
+    samples = [sample for repeat in repeats for sample in repeat.samples]
+    said = notes(case, repeats, text=text, uncached=uncached)
     return {
         "name": case.name,
         "workload": asdict(case.workload),
@@ -89,8 +101,15 @@ def _case(case: Case, repeats: Sequence[Repeat], beside: Beside, about: About) -
         "lengths": lengths(repeats) if text else None,
         "measured": measured_figures(figures),
         "planned": None if beside.planned is None else asdict(beside.planned),
-        "guide": None if beside.guide is None else asdict(beside.guide),
-        "notes": notes(case, repeats, text=text, uncached=uncached),
+        **{
+            name: None if claimed is None else asdict(claimed)
+            for name, claimed in (
+                ("guide", beside.guide),
+                ("guide_ttft", beside.first),
+                ("guide_saved", beside.saved),
+            )
+        },
+        "notes": [*said, *reach_notes(samples, slo)],
         "repeats": [_repeat(repeat) for repeat in repeats],
     }
 

@@ -25,7 +25,12 @@ def _row(document: Json, case: Json) -> dict[str, Any]:
     row |= {"case": case["name"], **case["workload"]}
     row |= {name: case[name] for name in ("clients", "rate", "requests", "failed")}
     for name, interval in case["measured"].items():
-        row |= {f"{name}{end}": interval[key] for key, end in _ENDS.items()}
+        row |= {f"{name}{end}": _end(interval[key]) for key, end in _ENDS.items()}
     planned, guide = case["planned"] or {}, case["guide"] or {}
     row |= {f"planned_{name}": value for name, value in planned.items()}
     return row | {f"guide_{name}": guide.get(name) for name in ("low", "high")}
+
+
+def _end(value: float | None) -> float | None:
+    """Nothing that is measured is below 0; an interval of few repeats that differ may go there."""
+    return None if value is None else max(0.0, value)

@@ -5,14 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from sparkwell.bench.intervals import Ratio
-from sparkwell.bench.run_document import mean_of
-from sparkwell.bench.saved import Saved, caching_is_off, saved
-from sparkwell.core.figure_names import FIGURES
+from sparkwell.bench.saved import caching_is_off
 
 Json = Mapping[str, Any]
 UNKNOWN = "-"
-_RATE = "output_tokens_per_s"
-_TIMES = ("ttft_p50_s", "ttft_p99_s", "tpot_p50_s", "tpot_p99_s")
+RATE = "output_tokens_per_s"
 
 
 def title(document: Json) -> str:
@@ -30,19 +27,38 @@ def title(document: Json) -> str:
 def measured_table(document: Json) -> list[list[str]]:
     """Head and rows: what came of each case."""
     goodput = any("goodput" in case["measured"] for case in document["cases"])
-    head = [
-        "CASE", "PROMPT, ANSWER", "OUTPUT TOKENS/S", "REQUESTS/S", "TTFT P50", "P99", "TPOT P50",
-        "P99", *(["WITHIN THE SLO"] if goodput else []),
-    ]  # fmt: skip
+    more = ["WITHIN THE SLO"] if goodput else []
+    head = ["CASE", "PROMPT, ANSWER", "OUTPUT TOKENS/S", "REQUESTS/S", *more]
     return [head, *(_row(case, goodput=goodput) for case in document["cases"])]
 
 
 def _row(case: Json, *, goodput: bool) -> list[str]:
     found = case["measured"]
-    times = [_time(found.get(name)) for name in _TIMES]
-    row = [case["name"], _lengths(case), _rate(found.get(_RATE))]
-    row += [_rate(found.get("requests_per_s")), *times]
+    row = [case["name"], _lengths(case), rate_text(found.get(RATE))]
+    row.append(rate_text(found.get("requests_per_s")))
     return [*row, _good(found)] if goodput else row
+
+
+def times_table(document: Json) -> list[list[str]]:
+    """Head and rows: how long a first token takes, and each after it."""
+    head = ["CASE", "TTFT P50", "P99", "TPOT P50", "P99"]
+    return [head, *([case["name"], *_times(case, "ttft", "tpot")] for case in document["cases"])]
+
+
+def answers_table(document: Json) -> list[list[str]]:
+    """Head and rows: whole answers, the gaps in them, and tokens of prompts and answers."""
+    head = ["CASE", "ANSWER P50", "P99", "ITL P50", "P99", "ALL TOKENS/S"]
+    return [head, *map(_answers, document["cases"])]
+
+
+def _answers(case: Json) -> list[str]:
+    total = rate_text(case["measured"].get("total_tokens_per_s"))
+    return [case["name"], *_times(case, "e2e", "itl"), total]
+
+
+def _times(case: Json, *names: str) -> list[str]:
+    found = case["measured"]
+    return [time_text(found.get(f"{name}_{at}_s")) for name in names for at in ("p50", "p99")]
 
 
 def _lengths(case: Json) -> str:
@@ -59,7 +75,8 @@ def _good(found: Json) -> str:
     return f"{found['good_share']['mean']:.0%}, {found['goodput']['mean']:.2f}/s"
 
 
-def _rate(interval: Json | None) -> str:
+def rate_text(interval: Json | None) -> str:
+    """A rate with half of its interval."""
     if interval is None:
         return UNKNOWN
     mean, low = interval["mean"], interval["low"]
@@ -68,8 +85,16 @@ def _rate(interval: Json | None) -> str:
     return f"{mean:,.{digits}f}{half}"
 
 
-def _time(interval: Json | None) -> str:
-    return UNKNOWN if interval is None else seconds(interval["mean"])
+def time_text(interval: Json | None) -> str:
+    """A time with half of its interval, both in the unit of the one: 319 ±12 ms."""
+    if interval is None:
+        return UNKNOWN
+    if (low := interval["low"]) is None:
+        return seconds(interval["mean"])
+    number, unit = seconds(interval["mean"]).split()
+    digits = len(number.partition(".")[2])
+    half = (interval["mean"] - low) * (1 if unit == "s" else 1000)
+    return f"{number} ±{half:,.{digits}f} {unit}"
 
 
 def seconds(value: float) -> str:
@@ -79,51 +104,11 @@ def seconds(value: float) -> str:
     return f"{1000 * value:.0f} ms" if value >= 0.1 else f"{1000 * value:.1f} ms"
 
 
-def beside_table(document: Json) -> list[list[str]]:
-    """Head and rows: measured, planned, the guide's claim, the roofline, where any is known."""
-    head = ["CASE", "MEASURED", "PLANNED", "OFF BY", "ROOFLINE", "OF IT", "THE GUIDE (SPARK)"]
-    known = [case for case in document["cases"] if case["planned"] or case["guide"]]
-    return [head, *map(_expected, known)]
-
-
-def _expected(case: Json) -> list[str]:
-    planned, guide = case["planned"] or {}, case["guide"]
-    interval, got = case["measured"].get(_RATE), mean_of(case, _RATE)
-    plan, most = planned.get("tokens_per_s"), planned.get("limit_tokens_per_s")
-    claim = UNKNOWN if guide is None else _range(guide["low"], guide["high"])
-    off = f"{plan / got - 1:+.0%}" if got and plan else UNKNOWN
-    share = UNKNOWN if got is None or not most else f"{got / most:.0%}"
-    return [case["name"], _rate(interval), plain(plan), off, plain(most), share, claim]
-
-
-def _range(low: float, high: float) -> str:
-    return f"{low:,g}" if low == high else f"{low:,g} to {high:,g}"
-
-
 def plain(value: float | None) -> str:
     """A rate, as precise as it is worth."""
     return UNKNOWN if value is None else f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
 
 
-def saved_table(document: Json) -> list[list[str]]:
-    """Head and rows: what a document that stands first saves, beside nothing shared."""
-    head = ["", "NOTHING SHARED", "DOCUMENT FIRST", "RATIO", "95 %", "VERDICT"]
-    return [head, *map(_saved, saved(document["cases"]))]
-
-
-def _saved(row: Saved) -> list[str]:
-    shown = seconds if row.figure == "ttft_p50_s" else plain
-    told = row.ratio
-    values = [FIGURES[row.figure], shown(row.nothing), shown(row.shared), f"{told.value:.3f}"]
-    return [*values, interval_text(told), _verdict(told)]
-
-
 def interval_text(told: Ratio) -> str:
     """Its ends."""
     return UNKNOWN if told.low is None else f"{told.low:.3f} to {told.high:.3f}"
-
-
-def _verdict(told: Ratio) -> str:
-    if told.verdict not in ("more", "less"):
-        return told.verdict
-    return f"{abs(told.value - 1):.0%} {told.verdict}"

@@ -35,7 +35,7 @@ Figure = Literal[
     "max_concurrency", "single_tokens_per_s", "batched_tokens_per_s", "prefill_tokens_per_s",
     "ttft_s", "roofline_tokens_per_s", "download_gb", "load_s", "cold_s", "warm_s",
     "native_context", "extended_context", "flag_default", "flag_exists", "fits", "fits_contexts",
-    "utilization_gib", "utilization_gb", "left_gib", "left_gb",
+    "utilization_gib", "utilization_gb", "left_gib", "left_gb", "saved_share",
 ]
 # fmt: on
 _PLAN = "recipe flags"
@@ -60,7 +60,7 @@ _NEEDS: Mapping[str, str] = {
 } | dict.fromkeys(_OF_SHARE, "utilization")
 _MAY_HAVE: Mapping[str, str] = {
     "single_tokens_per_s": "context",
-    "batched_tokens_per_s": "context",
+    "batched_tokens_per_s": "context most_concurrency",
 }
 _EVERY = frozenset({"figure", "low", "high", "unit", "tolerance", "hardware", "engine_version"})
 
@@ -71,6 +71,8 @@ class Check(Part):
     ``flags`` are those of the recipe's guide, or that command line with some flags changed.
     ``context`` is what each sequence holds, in tokens; ``tolerance`` is a share of either end:
     what "about" may mean. ``parameters`` are counted one by one; ``fits`` is 1 or 0.
+    ``most_concurrency`` is where a range of requests at once ends. ``saved_share`` is of the time
+    to a first token whose prompt was cached; only measurements tell it.
     """
 
     figure: Figure
@@ -83,6 +85,7 @@ class Check(Part):
     context: PositiveInt | None = None
     sequences: PositiveInt | None = None
     concurrency: PositiveInt | None = None
+    most_concurrency: PositiveInt | None = None
     prompt_tokens: PositiveInt | None = None
     flag: Name | None = None
     utilization: float | None = Field(default=None, gt=0, le=1)
@@ -124,6 +127,7 @@ class Claim(Part):
 
     Either ``check`` and ``expected``, the verdict that the facts predict, or ``verdict``, with
     what Sparkwell says instead and the source of that. ``why`` explains the one or the other.
+    ``beside`` is the range that measurements stand beside where the claim was judged by reading.
     """
 
     id: ClaimId
@@ -134,6 +138,7 @@ class Claim(Part):
     topic: Topic
     recipes: tuple[Name, ...] = ()
     check: Check | None = None
+    beside: Check | None = None
     expected: Verdict | None = None
     verdict: Verdict | None = None
     sparkwell_says: str | None = None
@@ -148,7 +153,14 @@ class Claim(Part):
             raise ValueError("expected belongs to a check, and every check has one")
         if self.verdict is not None and not (self.sparkwell_says and self.source):
             raise ValueError("a verdict needs sparkwell_says and source")
+        if self.check is not None and self.beside is not None:
+            raise ValueError("a check is beside measurements anyhow: leave beside out")
         return self
+
+    @property
+    def measurable(self) -> Check | None:
+        """The range that a measurement is to be held against; None for what has none."""
+        return self.check or self.beside
 
 
 class Section(Part):

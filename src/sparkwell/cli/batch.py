@@ -90,11 +90,11 @@ async def _wish(
     lines, key = read_lines(requests), context.environ.get(KEY)
     if url is not None:
         return BatchWish(requests, lines, answers, failed, url, key, concurrency=concurrency)
-    about = await told_by_daemon(context, "version")
+    about = await told_by_daemon(context, "status")
     return BatchWish(
         requests, lines, answers, failed, str(about["gateway"]), key,
         trust_by(about.get("certificate")), concurrency,
-        lambda model: room_of(context.models, model),
+        lambda model: room_of(context.models, model, about["instances"]),
     )  # fmt: skip
 
 

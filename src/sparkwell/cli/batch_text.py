@@ -57,7 +57,7 @@ def document(wish: "BatchWish", course: "Course", seconds: float) -> dict[str, o
         "prompt_tokens": course.prompt_tokens,
         "output_tokens": course.output_tokens,
         "seconds": round(seconds, 3),
-        "concurrency": {model: asdict(each) for model, each in course.paces.items()},
+        "concurrency": {model: asdict(each) for model, each in course.concurrency.items()},
         "answers_file": str(wish.answers),
         "failed_file": str(wish.failed) if course.failed else None,
     }
@@ -66,7 +66,7 @@ def document(wish: "BatchWish", course: "Course", seconds: float) -> dict[str, o
 def text(wish: "BatchWish", course: "Course", seconds: float) -> str:
     """What came of it."""
     return "\n".join(
-        [_first_line(wish, course, seconds), *_paces(course), *_refusals(wish, course)]
+        [_first_line(wish, course, seconds), *_concurrency(course), *_refusals(wish, course)]
     )
 
 
@@ -84,8 +84,8 @@ def _first_line(wish: "BatchWish", course: "Course", seconds: float) -> str:
     )
 
 
-def _paces(course: "Course") -> Iterator[str]:
-    for model, each in course.paces.items():
+def _concurrency(course: "Course") -> Iterator[str]:
+    for model, each in course.concurrency.items():
         yield f"{model}: {each.at_once:,} at a time ({each.why})."
 
 

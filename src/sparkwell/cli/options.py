@@ -52,6 +52,12 @@ class WithModel(click.Group):
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Where the options are: those of `run` are what most come for."""
+        formatter.write_paragraph()
+        path = ctx.command_path
+        formatter.write_text(f"`{path} MODEL` is `{path} run MODEL`. Options: `{path} run --help`.")
+
 
 class Numbers(click.ParamType[tuple[Any, ...]]):
     """Numbers with commas between them, each within bounds."""

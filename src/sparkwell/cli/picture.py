@@ -4,6 +4,7 @@ matplotlib is imported only when a picture is asked for. Colours are those of Ok
 colour-blind people can tell apart.
 """
 
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkwell.cli.extras import install_command
+from sparkwell.cli.out_file import write_out
 from sparkwell.core.errors import EnvironmentFault, UsageError
 
 if TYPE_CHECKING:
@@ -82,11 +84,16 @@ def drawn(size: tuple[float, float]) -> "Iterator[Figure]":
         yield Figure(figsize=size, dpi=130, layout=layout)
 
 
-def save(figure: "Figure", file: Path) -> None:
-    """Write it; the format goes by the suffix. The same figure gives the same bytes."""
+def save(figure: "Figure", file: Path, option: str = "--plot") -> None:
+    """Write it; the format goes by the suffix. The same figure gives the same bytes.
+
+    Raises EnvironmentFault, as where a disk is full.
+    """
     kind = file.suffix.lower().removeprefix(".")
     metadata = {"Date": None} if kind == "svg" else {}
-    figure.savefig(file, format=kind, metadata=metadata)
+    drawing = io.BytesIO()
+    figure.savefig(drawing, format=kind, metadata=metadata)
+    write_out(file, drawing.getvalue(), option)
 
 
 def plain(axes: "Axes") -> None:

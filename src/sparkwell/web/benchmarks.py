@@ -5,8 +5,9 @@ from typing import Any
 
 from aiohttp import web
 
+from sparkwell.bench.expected_tables import tables
 from sparkwell.bench.run_document import mean_of
-from sparkwell.bench.tables import beside_table, measured_table, saved_table, title
+from sparkwell.bench.tables import title
 from sparkwell.web.fragments import Fragments
 from sparkwell.web.rendering import Renderer
 from sparkwell.web.services import Services
@@ -45,20 +46,10 @@ class Benchmarks:
             more=max(0, len(names) - MOST_LISTED),
             run=run,
             title=run and title(run),
-            tables=_tables(run) if run else [],
+            tables=tables(run) if run else [],
             curves=curves(run) if run else [],
             parts=self._fragments.of("other"),
         )
-
-
-def _tables(run: Json) -> list[tuple[str, list[list[str]]]]:
-    """Those that have rows."""
-    tables = [
-        ("Measured", measured_table(run)),
-        ("Beside what was expected, output tokens a second", beside_table(run)),
-        ("What the shared document saved", saved_table(run)),
-    ]
-    return [(head, rows) for head, rows in tables if len(rows) > 1]
 
 
 def curves(run: Json) -> list[dict[str, Any]]:

@@ -8,9 +8,9 @@ import pytest
 from tests.unit.batch.conftest import Write, line
 
 from sparkwell.batch.asking import Answer
+from sparkwell.batch.concurrency import Concurrency
 from sparkwell.batch.ledger import opened
 from sparkwell.batch.lines import read_lines
-from sparkwell.batch.pace import Pace
 from sparkwell.batch.run import Batch, Course, answer_all
 from sparkwell.core.errors import NotReadyError
 from sparkwell.gateway.usage import usage_of
@@ -43,7 +43,7 @@ async def answered(file: Path, endpoint: Endpoint, at_once: int = 4) -> Course:
     with opened(folder / "out.jsonl", folder / "failed.jsonl", wanted) as ledger:
         course = await answer_all(
             Batch(
-                file, lines, endpoint, lambda _model, _lines: Pace(at_once, "so"), usage_of,
+                file, lines, endpoint, lambda _model, _lines: Concurrency(at_once, "so"), usage_of,
                 lambda course: seen.append(course.left),
             ),
             ledger,

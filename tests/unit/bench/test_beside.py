@@ -6,7 +6,7 @@ import pytest
 
 from sparkwell.app.paths import find_paths
 from sparkwell.app.planning.planning import Planning, Wish
-from sparkwell.bench.beside import Expected, expected, guide
+from sparkwell.bench.beside import Expected, expected
 from sparkwell.bench.suites import SUITES, Case, suite
 from sparkwell.bench.workload import Workload
 from sparkwell.catalog import load_catalog
@@ -98,21 +98,3 @@ def test_a_cache_bounds_how_many_run(plan: Plan) -> None:
 )
 def test_what_is_not_planned_is_unknown(plan: Plan, case: Case) -> None:
     assert expected(plan, case) is None
-
-
-@pytest.mark.parametrize(("clients", "low", "high"), [(1, 9, 10), (64, 450, 500), (16, 200, 300)])
-def test_the_guides_claim_is_the_one_of_that_many(clients: int, low: float, high: float) -> None:
-    found = guide(MODEL, Case("x", Workload(512, 256), 9, clients=clients))
-    assert found is not None
-    assert (found.low, found.high) == (low, high)
-
-
-def test_a_claim_about_long_contexts_is_not_held_against_short_ones() -> None:
-    found = guide("llama33-70b-fp8", Case("x", Workload(512, 256), 9, clients=1))
-    assert found is not None
-    assert found.claim == "llama33-70b.single"
-
-
-@pytest.mark.parametrize(("model", "clients"), [(MODEL, 5), ("demo-qwen3", 1)])
-def test_nothing_is_claimed_of_others(model: str, clients: int) -> None:
-    assert guide(model, Case("x", Workload(512, 256), 9, clients=clients)) is None

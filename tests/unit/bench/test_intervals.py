@@ -68,3 +68,17 @@ def test_equal_repeats_leave_no_doubt() -> None:
     found = ratio([2.0, 2.0], [2.0, 2.0])
     assert found is not None
     assert (found.low, found.high, found.verdict) == (1.0, 1.0, "no difference shown")
+
+
+@pytest.mark.parametrize("other", [2.0000001, 2.4, 200.0])
+@pytest.mark.parametrize("repeats", [2, 3])
+def test_repeats_without_any_spread_prove_no_difference(other: float, repeats: int) -> None:
+    """How far the next would be off is not known then: counts and rounded times are often equal."""
+    found = ratio([2.0] * repeats, [other] * repeats)
+    assert found is not None
+    assert found.value == pytest.approx(other / 2)
+    assert (found.low, found.high, found.p) == (None, None, None)
+    assert found.verdict == "too few repeats"
+    spread = ratio([2.0] * repeats, [other, *[other * 1.001] * (repeats - 1)])
+    assert spread is not None
+    assert spread.low is not None

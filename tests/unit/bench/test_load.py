@@ -1,9 +1,11 @@
 """The load itself, against a server of a few lines that says and does what a test wants."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 
 import pytest
 
@@ -34,12 +36,13 @@ async def answer(_number: int, writer: Writer) -> None:
 
 
 class Server:
-    """Counts connections and requests, and does ``act`` for each of those."""
+    """Counts connections, keeps what each request asks, and does ``act`` for it."""
 
     def __init__(self, act: Act) -> None:
         self._act = act
         self._tasks = set[asyncio.Task[None]]()
         self.connections = self.requests = self.open = self.most_open = 0
+        self.bodies = list[bytes]()
 
     async def __call__(self, reader: asyncio.StreamReader, writer: Writer) -> None:
         self.connections += 1
@@ -63,7 +66,7 @@ class Server:
         while not writer.is_closing():
             head = await reader.readuntil(b"\r\n\r\n")
             length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
-            await reader.readexactly(length)
+            self.bodies.append(await reader.readexactly(length))
             await self._one(writer)
 
     async def _one(self, writer: Writer) -> None:
@@ -77,12 +80,17 @@ class Server:
 
 
 @asynccontextmanager
+async def listening(server: Server) -> AsyncIterator[Target]:
+    async with await asyncio.start_server(server, "127.0.0.1", 0) as listener:
+        yield Target("127.0.0.1", listener.sockets[0].getsockname()[1])
+        await server.end()
+
+
+@asynccontextmanager
 async def serving(act: Act) -> AsyncIterator[tuple[Server, Target]]:
     server = Server(act)
-    listener = await asyncio.start_server(server, "127.0.0.1", 0)
-    async with listener:
-        yield server, Target("127.0.0.1", listener.sockets[0].getsockname()[1])
-        await server.end()
+    async with listening(server) as target:
+        yield server, target
 
 
 async def loaded(target: Target, count: int = 1, at_once: int = 1) -> Course:
@@ -168,6 +176,45 @@ async def test_what_is_no_answer_is_told(said: bytes, error: str) -> None:
     assert sample.error.startswith(error)
 
 
+BUSY = b"HTTP/1.1 503 No\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbusy"
+CLOSED = "the connection was closed before anything was asked"
+
+
+class Closing(Server):
+    """Says the same to every connection, and closes it, whatever it asks."""
+
+    def __init__(self, said: bytes, after_s: float = 0.0) -> None:
+        super().__init__(answer)
+        self._said, self._after_s = said, after_s
+
+    async def _serve(self, _reader: asyncio.StreamReader, writer: Writer) -> None:
+        writer.write(self._said)
+        await asyncio.sleep(self._after_s)
+
+
+class Slow(Connection):
+    """Something else has its turn between opening and asking, as with many at once."""
+
+    async def open(self) -> None:
+        await super().open()
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(("said", "after_s", "error"), [
+    (b"", 0.0, CLOSED), (BUSY, 0.0, "503: busy"), (BUSY, 0.2, "503: busy"),
+], ids=["without-a-word", "busy", "busy-and-lingers"])  # fmt: skip
+async def test_a_connection_that_is_closed_at_once_is_a_failed_request(
+    said: bytes, after_s: float, error: str
+) -> None:
+    """As the gateway refuses one connection more than it may have."""
+    async with listening(Closing(said, after_s)) as target:
+        client, sample = Slow(target, clock), Sample(clock())
+        await client.ask(b"{}", sample, 5)
+        client.close()
+    assert sample.error == error
+    assert sample.status == (503 if said else None)
+
+
 async def test_an_answer_that_does_not_come_is_given_up() -> None:
     async def nothing(_number: int, _writer: Writer) -> None:
         await asyncio.sleep(3600)
@@ -176,6 +223,18 @@ async def test_an_answer_that_does_not_come_is_given_up() -> None:
         sample = Sample(clock())
         await Connection(target, clock).ask(b"{}", sample, 0.1)
     assert sample.error == "no whole answer within 0.1 s"
+
+
+async def test_a_connection_that_never_comes_about_is_told_as_such(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A port that takes connections, and knows no TLS."""
+    monkeypatch.setattr("sparkwell.bench.connection.CONNECT_S", 0.1)
+    async with listening(Closing(b"", after_s=3600)) as target:
+        sample = Sample(clock())
+        secure = replace(target, trust=ssl.create_default_context())
+        await Connection(secure, clock).ask(b"{}", sample, 5)
+    assert sample.error == "no connection within 0.1 s"
 
 
 async def test_it_ends_where_nothing_comes_back_any_more() -> None:
@@ -249,6 +308,58 @@ async def test_what_was_measured_until_it_was_stopped_is_kept() -> None:
             await task
     assert measured.broken == measured.repeats[0][0].broken == "stopped by hand"
     assert any(sample.good for sample in measured.repeats[0][0].samples)
+
+
+async def test_what_an_error_of_our_own_ended_is_not_whole() -> None:
+    measured = Measured()
+
+    def tell(progress: Progress) -> None:
+        if progress.done == 3:
+            raise RuntimeError("our mistake")
+
+    async with serving(answer) as (_, target):
+        with pytest.raises(RuntimeError):
+            await measure(order(target), measured, tell)
+    assert measured.broken == measured.repeats[0][0].broken
+    assert measured.broken == "ended by an error of Sparkwell's own: RuntimeError: our mistake"
+    others = [each for each in measured.repeats[0][0].samples if not each.good]
+    assert [(each.error, each.ended_s > each.due_s) for each in others] == [("broken off", True)]
+
+
+@pytest.mark.parametrize(("error", "why"), [
+    (asyncio.CancelledError(), "stopped by hand"),
+    (KeyError("x"), "ended by an error of Sparkwell's own: KeyError: 'x'"),
+], ids=["stopped", "own-error"])  # fmt: skip
+async def test_what_was_ended_while_warming_up_is_not_whole(error: BaseException, why: str) -> None:
+    """The first case is measured by then, and would be kept as a whole run."""
+    measured = Measured()
+
+    def tell(progress: Progress) -> None:
+        if progress.warming and measured.repeats:
+            raise error
+
+    async with serving(answer) as (_, target):
+        with pytest.raises(type(error)):
+            await measure(order(target), measured, tell)
+    assert measured.repeats[0][0].broken is None
+    assert measured.broken == why
+
+
+@pytest.mark.parametrize(("status", "hint"), [
+    (401, "SPARKWELL_API_KEY"), (403, "SPARKWELL_API_KEY"), (400, "--text-prompts"),
+    (503, "sparkwell status"),
+])  # fmt: skip
+async def test_what_an_endpoint_says_instead_has_a_hint_that_fits(status: int, hint: str) -> None:
+    async def refuses(_number: int, writer: Writer) -> None:
+        said = b'{"error": {"message": "It says why."}}'
+        head = f"HTTP/1.1 {status} No\r\nContent-Length: {len(said)}\r\n\r\n"
+        writer.write(head.encode() + said)
+
+    async with serving(refuses) as (_, target):
+        with pytest.raises(NotReadyError) as caught:
+            await measure(order(target), Measured(), lambda _progress: None)
+    assert caught.value.message == f"m does not answer: {status}: It says why."
+    assert hint in str(caught.value.hint)
 
 
 def test_a_request_says_who_asks_and_how_long_it_is() -> None:

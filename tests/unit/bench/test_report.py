@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from tests.unit.bench.samples import sample
 
-from sparkwell.bench.beside import Expected, Guide
+from sparkwell.bench.beside import Expected
+from sparkwell.bench.claimed import Guide
 from sparkwell.bench.figures import Figures, Slo, figures
 from sparkwell.bench.notes import notes
 from sparkwell.bench.report import About, Beside, document
@@ -74,11 +75,21 @@ def test_rows_have_all_cases_under_one_head() -> None:
     assert (rows[0]["planned_tokens_per_s"], rows[1]["planned_tokens_per_s"]) == ("50.0", "")
 
 
+def test_no_end_of_an_interval_is_below_zero_in_a_row() -> None:
+    """Student's t knows nothing of times: of two that differ much it goes below."""
+    document_ = whole()
+    low = document_["cases"][0]["measured"]["ttft_p50_s"]["low"]
+    assert low < 0
+    [row, _] = csv.DictReader(csv_text(document_).splitlines())
+    assert float(row["ttft_p50_s_low"]) == 0.0
+    assert float(row["ttft_p50_s_high"]) == pytest.approx(0.3 + (0.3 - low))
+    assert all(float(row[name]) >= 0 for name in row if name.endswith("_low") and row[name])
+
+
 @pytest.mark.parametrize(
     ("figures", "words"),
     [
         (got(), None),
-        (got(failed=2), "2 requests failed"),
         (got(lag_s=0.05), "woke late"),
         (got(cpu_s=1.9), "most of a core"),
     ],

@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from tests.unit.bench.samples import sample
 
+from sparkwell.bench.expected_tables import saved_table
 from sparkwell.bench.figures import figures
 from sparkwell.bench.report import About, Beside, document
 from sparkwell.bench.results import Measured, Repeat
 from sparkwell.bench.saved import saved
 from sparkwell.bench.suites import SUITES
-from sparkwell.bench.tables import saved_table, title
+from sparkwell.bench.tables import title
 
 CASES = SUITES["prefix"].cases
 TTFT_S = ((0.1, 0.11, 0.1), (0.4, 0.41, 0.4), (0.4, 0.4, 0.41))
@@ -53,6 +54,15 @@ def test_a_table_says_it() -> None:
     assert first[-1] == "74% less"
     assert rate[0] == "output tokens/s"
     assert rate[-1].endswith("% more")
+
+
+def test_the_guides_claim_stands_beside_the_first_token() -> None:
+    made = run()
+    made["cases"][0]["guide_saved"] = {"claim": "g.gain", "says": "…", "low": 0.5, "high": 0.8}
+    head, first, rate = saved_table(made)
+    assert head[-1] == "THE GUIDE (SPARK)"
+    assert first[-2:] == ["74% less", "50% to 80% less"]
+    assert rate[-1] == "-"
 
 
 def test_one_repeat_has_no_interval() -> None:

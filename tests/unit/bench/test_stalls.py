@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from tests.unit.bench.samples import sample
 
-from sparkwell.bench.calibrating import pace
 from sparkwell.bench.figures import figures
+from sparkwell.bench.measured_pace import pace
 from sparkwell.bench.notes import notes
 from sparkwell.bench.report import About, Beside, document
 from sparkwell.bench.results import Measured, Repeat
@@ -13,6 +13,7 @@ from sparkwell.bench.silences import Silence
 from sparkwell.bench.stalls import stalled, stalls
 from sparkwell.bench.suites import Case
 from sparkwell.bench.workload import Workload
+from sparkwell.hardware.description import find_machine
 from sparkwell.planner.pace import AS_MODELLED
 
 CLIENTS = Case("256 at once", Workload(512, 256), 768, clients=256)
@@ -90,7 +91,18 @@ def test_what_was_compiled_meanwhile_is_told() -> None:
 
 def test_it_is_a_figure_and_a_note_of_the_case_and_no_figure_for_plans() -> None:
     repeats = [repeat(0.5, 0.4), repeat(9.5, 0.4)]
-    about = About("r", 1.0, "m", "crowd", "u", "c", "1", {"name": "x"}, {"engine_version": "1"})
+    about = About(
+        "r",
+        1.0,
+        "m",
+        "crowd",
+        "u",
+        "c",
+        "1",
+        {"name": "x", "gpus": 1},
+        {"engine_version": "1"},
+        flags={},
+    )
     found = document(about, [CLIENTS], Measured({0: repeats}), lambda _case: Beside())
     [case] = found["cases"]
     assert case["measured"]["silence_s"]["mean"] == 5.0
@@ -98,6 +110,7 @@ def test_it_is_a_figure_and_a_note_of_the_case_and_no_figure_for_plans() -> None
     assert [each["compiled_files"] for each in case["repeats"]] == [None, None]
     assert case["notes"] == notes(CLIENTS, repeats) == stalls(CLIENTS, repeats)
     case["planned"] = {"running": 256, "tpot_s": 0.02, "ttft_s": 0.2}
-    assert pace([found], "x", "1") == AS_MODELLED
+    machine = replace(find_machine("dgx-spark"), name="x")
+    assert pace([found], machine, "1", {}) == AS_MODELLED
     case["notes"] = []
-    assert pace([found], "x", "1") != AS_MODELLED
+    assert pace([found], machine, "1", {}) != AS_MODELLED

@@ -3,12 +3,12 @@ from pathlib import Path
 import pytest
 
 from sparkwell.app.batching import BatchWish
-from sparkwell.batch.pace import Pace
+from sparkwell.batch.concurrency import Concurrency
 from sparkwell.batch.run import Course
 from sparkwell.cli.batch_text import document, so_far, text
 
 WISH = BatchWish(Path("in"), (), Path("out"), Path("refused"), "http://box")
-PACES = {"m": Pace(8, "so many")}
+AT_ONCE = {"m": Concurrency(8, "so many")}
 
 
 @pytest.mark.parametrize(
@@ -28,13 +28,13 @@ def test_what_came_of_it_in_a_line(course: Course, said: str) -> None:
 
 
 def test_how_many_at_a_time_and_what_failed_are_told() -> None:
-    said = text(WISH, Course(4, 0, 3, 1, paces=PACES), 1.0)
+    said = text(WISH, Course(4, 0, 3, 1, concurrency=AT_ONCE), 1.0)
     assert "m: 8 at a time (so many)." in said
     assert "1 failed: refused says why." in said
 
 
 def test_the_document() -> None:
-    found = document(WISH, Course(4, 1, 2, 1, 5, 6, paces=PACES), 1.23456)
+    found = document(WISH, Course(4, 1, 2, 1, 5, 6, concurrency=AT_ONCE), 1.23456)
     assert found == {
         "requests": 4, "answered_before": 1, "answered": 2, "failed": 1,
         "prompt_tokens": 5, "output_tokens": 6, "seconds": 1.235,

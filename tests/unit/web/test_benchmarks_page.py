@@ -21,8 +21,8 @@ async def test_the_newest_run_stands_there_and_others_can_be_chosen(visitor: Vis
     _, page, _ = await visitor.get("/ui/benchmarks")
     assert "newest, suite quick" in page
     assert "<option selected>new</option><option>old</option>" in page
-    assert '<td class="num">300 ms</td>' in page
-    assert "Beside what was expected" in page
+    assert '<td class="num">300 ±1,271 ms</td>' in page
+    assert "Output tokens a second, beside what was expected" in page
     _, page, _ = await visitor.get("/ui/benchmarks?run=old")
     assert "<option selected>old</option>" in page
 

@@ -154,7 +154,7 @@ class Planning:
             siblings=self.siblings(target.described),
             others=tuple(find_machine(name) for name in machine_names()),
             sleep_level=wish.sleep_level,
-            pace=self._pace(target, machine, version, wish),
+            pace=self._pace(target, machine, version, wish, chosen.flags),
         )
 
     def tuned(
@@ -177,14 +177,17 @@ class Planning:
         flags = check_flags(found.flags, where=where, version=version)
         return found.model_copy(update={"flags": flags})
 
-    def _pace(self, target: Target, machine: Machine, version: str, wish: Wish) -> Pace:
-        """What `sparkwell bench` measured here of that model; as modelled on another machine."""
+    def _pace(
+        self, target: Target, machine: Machine, version: str, wish: Wish, flags: Flags
+    ) -> Pace:
+        """What `sparkwell bench` measured here with such flags; as modelled on another machine."""
         if target.recipe is None or wish.hardware is not None:
             return AS_MODELLED
         from sparkwell.bench.measured_pace import pace
         from sparkwell.store.benchmarks import of_model
 
-        return pace(of_model(self._paths.benchmarks, target.recipe.name), machine.name, version)
+        runs = of_model(self._paths.benchmarks, target.recipe.name)
+        return pace(runs, machine, version, flags)
 
     def _known(self, target: Target, machine: Machine, rules: EngineRules, flags: Flags) -> Known:
         settings = resolve(flags, target.described, machine, rules)

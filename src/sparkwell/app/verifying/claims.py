@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, replace
 from sparkwell.app.verifying.figures import WARMTH_UNSAID, Figure, Guided
 from sparkwell.app.verifying.gathered import Started
 from sparkwell.app.verifying.verdicts import of_claim
-from sparkwell.bench.beside import is_about
+from sparkwell.bench.claimed import FIRST, RATES, is_about
 from sparkwell.catalog.guide_claims import Check, Claim
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.core.errors import UsageError
@@ -31,8 +31,6 @@ _KEYS: Mapping[str, str] = {
 }
 """The figure that a claim of that kind stands beside."""
 _OF_FLAGS = frozenset({"kv_cache_tokens", "kv_cache_gib", "kv_cache_gb", "max_concurrency"})
-_SHORT = 2048
-"""Tokens: a claim without a context of its own is about a load no longer than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +45,7 @@ class Run:
 
 def with_claims(rows: Iterable[Figure], claims: Iterable[Claim], run: Run) -> list[Figure]:
     """The figures, each with what the guides claim of it; the model's own guide comes first."""
-    own = [each for each in claims if each.check is not None and each.check.recipe == run.recipe]
+    own = [each for each in claims if each.measurable and each.measurable.recipe == run.recipe]
     own.sort(key=lambda claim: not run.recipe.startswith(claim.id.partition(".")[0]))
     return [
         replace(
@@ -59,17 +57,16 @@ def with_claims(rows: Iterable[Figure], claims: Iterable[Claim], run: Run) -> li
 
 def _is_on(row: Figure, claim: Claim, run: Run) -> bool:
     """Whether the claim is about that figure."""
-    check = claim.check
+    check = claim.measurable
     assert check is not None  # noqa: S101 - with_claims has looked
-    if row.case is None or row.unit != "tokens/s":
+    if row.case is None:
         return _KEYS.get(check.figure) == row.key
-    work = row.case.workload
-    longest = max(_SHORT, 2 * (check.context or 0))
-    return not work.is_cached and work.tokens <= longest and is_about(check, run.recipe, row.case)
+    kinds = RATES if row.unit == "tokens/s" else FIRST if row.key.startswith("ttft_") else ()
+    return check.figure in kinds and is_about(check, run.recipe, row.case)
 
 
 def _judged(row: Figure, claim: Claim, run: Run) -> Guided:
-    check = claim.check
+    check = claim.measurable
     assert check is not None  # noqa: S101 - with_claims has looked
     measured = _measured(row, check, run)
     why = _why_not(check, run) or row.why

@@ -12,6 +12,7 @@ import click
 from sparkwell.cli.bench.files import Files, file_options
 from sparkwell.cli.bench.measuring import measure_into, subject_of
 from sparkwell.cli.bench.runs import compare, list_, show
+from sparkwell.cli.bench.variants import variants
 from sparkwell.cli.client import run
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.cli.options import Numbers, SloOption, WithModel
@@ -31,6 +32,7 @@ def bench() -> None:
     \b
       sparkwell bench                        the quick suite, of the model that runs
       sparkwell bench qwen3-8b-fp8 --suite guide
+      sparkwell bench variants qwen3-8b-fp8 balanced throughput
       sparkwell bench list                   the runs that were kept
       sparkwell bench compare 2 1            the newest run against the one before
     """  # noqa: D301 - \b is click's mark for "leave these lines alone"
@@ -130,7 +132,7 @@ def _measured(
     context: Context, subject: "Subject", wish: "BenchWish", files: Files, *, as_json: bool
 ) -> int:
     """Measure, keep what came, show it; whatever ends it early comes after that."""
-    from sparkwell.app.benching import told
+    from sparkwell.app.benching import run_document
     from sparkwell.bench.results import Measured
 
     measured = Measured()
@@ -138,8 +140,9 @@ def _measured(
         measure_into(measured, subject, wish, quiet=as_json)
     finally:
         if measured.repeats:
-            _kept(context, told(subject, wish, measured), files, as_json=as_json)
-    return BROKEN if measured.broken else 0
+            document = run_document(subject, wish, measured)
+            _kept(context, document, files, as_json=as_json)
+    return BROKEN if measured.broken or measured.failed else 0
 
 
 def _kept(context: Context, document: dict[str, Any], files: Files, *, as_json: bool) -> None:
@@ -151,10 +154,10 @@ def _kept(context: Context, document: dict[str, Any], files: Files, *, as_json: 
     document = {**document, "run": free_name(folder, document["run"])}
     click.echo(json.dumps(document) if as_json else text(document))
     file = save(folder, document)
-    files.write(document)
     if not as_json:
         click.echo(f"Kept as {file}.")
+    files.write(document)
 
 
-for each in (list_, show, compare):
+for each in (variants, list_, show, compare):
     bench.add_command(each)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from sparkwell.cli.out_file import write_out
 from sparkwell.cli.picture import check_file, check_picture, have_matplotlib
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -32,15 +33,15 @@ class Files:
             check_picture(self.plot_file)
 
     def write(self, document: Mapping[str, Any]) -> None:
-        """All that are asked for."""
+        """All that are asked for; raises EnvironmentFault for the first that cannot be written."""
         if self.csv_file is not None:
             from sparkwell.bench.rows import csv_text
 
-            self.csv_file.write_text(csv_text(document))
+            write_out(self.csv_file, csv_text(document).encode(), "--csv")
         if self.html_file is not None:
             from sparkwell.cli.bench.page import page
 
-            self.html_file.write_text(page(document), encoding="utf-8")
+            write_out(self.html_file, page(document).encode(), "--html")
         if self.plot_file is not None:
             from sparkwell.cli.bench.plot import draw
 

@@ -8,7 +8,8 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
-from sparkwell.bench.tables import beside_table, measured_table, saved_table, title
+from sparkwell.bench.expected_tables import tables
+from sparkwell.bench.tables import title
 from sparkwell.cli.bench.plot import panels
 from sparkwell.cli.picture import drawn
 
@@ -54,13 +55,9 @@ them.</p>
 def page(document: Json) -> str:
     """The whole page; raises EnvironmentFault where matplotlib is missing."""
     template = Environment(autoescape=True, trim_blocks=True).from_string(_PAGE)
-    tables = [("Measured", measured_table(document))]
-    if len(beside := beside_table(document)) > 1:
-        tables.append(("Output tokens a second, beside what was expected", beside))
-    if len(saved := saved_table(document)) > 1:
-        tables.append(("What the shared document saved", saved))
     return template.render(
-        title=title(document), run=document, tables=tables, picture=Markup(_picture(document)),  # noqa: S704 - drawn here
+        title=title(document), run=document, tables=tables(document),
+        picture=Markup(_picture(document)),  # noqa: S704 - drawn here
         notes=[f"{case['name']}: {note}" for case in document["cases"] for note in case["notes"]],
         prompts="words" if document.get("prompts") == "text" else "token ids",
         facts=_facts(document), document=Markup(_in_script(document)),  # noqa: S704 - escaped there

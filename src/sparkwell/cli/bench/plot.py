@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from sparkwell.bench.run_document import mean_of, requests_of
 from sparkwell.bench.tables import title
 from sparkwell.cli.picture import (
     LINES,
@@ -41,14 +42,9 @@ def panels(document: Json, figure: "Figure") -> None:
     _planned(axes[1][1], document["cases"])
 
 
-def _mean(case: Json, figure: str) -> float | None:
-    found = case["measured"].get(figure)
-    return None if found is None else float(found["mean"])
-
-
 def _closed(cases: Sequence[Json]) -> list[Json]:
     """Cases with clients, fewest first."""
-    known = [each for each in cases if each["clients"] and _mean(each, "output_tokens_per_s")]
+    known = [each for each in cases if each["clients"] and mean_of(each, "output_tokens_per_s")]
     return sorted(known, key=lambda each: each["clients"])
 
 
@@ -88,7 +84,7 @@ def _alike(cases: Sequence[Json]) -> bool:
 
 def _bars(axes: "Axes", cases: Sequence[Json]) -> None:
     """Each case by its name."""
-    means = [_mean(each, "output_tokens_per_s") or 0.0 for each in cases]
+    means = [mean_of(each, "output_tokens_per_s") or 0.0 for each in cases]
     bars = axes.barh([str(each["name"]) for each in cases], means, color=_MEASURED)
     axes.bar_label(bars, [f" {mean:,.0f}" for mean in means])
     axes.invert_yaxis()
@@ -111,9 +107,9 @@ def _latency(axes: "Axes", cases: Sequence[Json]) -> None:
     drawn_any, style = False, "-" if _alike(_closed(cases)) else "none"
     for place, (figure, label) in enumerate(lines):
         points = [
-            (_mean(each, "output_tokens_per_s"), 1000 * wait)
+            (mean_of(each, "output_tokens_per_s"), 1000 * wait)
             for each in _closed(cases)
-            if (wait := _mean(each, figure)) is not None
+            if (wait := mean_of(each, figure)) is not None
         ]
         if points:
             drawn_any = True
@@ -154,13 +150,8 @@ def _first_tokens(axes: "Axes", cases: Sequence[Json]) -> None:
 
 def first_tokens(case: Json) -> list[float]:
     """Seconds to the first token of every request that was answered, of all repeats."""
-    rows = [row for repeat in case["repeats"] for row in _rows(repeat)]
+    rows = [row for repeat in case["repeats"] for row in requests_of(repeat)]
     return [row["ttft_s"] for row in rows if row["error"] is None and row["ttft_s"] is not None]
-
-
-def _rows(repeat: Json) -> list[dict[str, Any]]:
-    requests = repeat["requests"]
-    return [dict(zip(requests["columns"], row, strict=True)) for row in requests["rows"]]
 
 
 def _planned(axes: "Axes", cases: Sequence[Json]) -> None:
@@ -186,7 +177,7 @@ def _planned(axes: "Axes", cases: Sequence[Json]) -> None:
 
 
 def _share(case: Json, of: str) -> float:
-    return (_mean(case, "output_tokens_per_s") or 0.0) / float(case["planned"][of])
+    return (mean_of(case, "output_tokens_per_s") or 0.0) / float(case["planned"][of])
 
 
 def _name(case: Json) -> str:

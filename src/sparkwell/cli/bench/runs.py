@@ -57,15 +57,17 @@ def show(context: Context, /, name: str, as_json: bool, **files: Path | None) ->
 def compare(context: Context, before: str, after: str, as_json: bool) -> None:
     """Compare two runs: the second over the first, with a 95 % interval.
 
-    A difference is called one only where the interval leaves out 1.
+    A difference is called one only where chance would show none as large in any of the figures, it
+    is 2 % or more, and neither run notes a doubt about that case.
     """
     from sparkwell.bench.comparing import compare as compared
-    from sparkwell.cli.bench.text import comparison, comparison_document
+    from sparkwell.bench.comparing import noted
+    from sparkwell.cli.bench.comparison import comparison, comparison_document
     from sparkwell.store.benchmarks import load
 
     one, other = (load(context.paths.benchmarks, name) for name in (before, after))
-    rows = compared(one, other)
+    said = (one, other, compared(one, other), noted(one, other))
     if as_json:
-        click.echo(json.dumps(comparison_document(one, other, rows)))
+        click.echo(json.dumps(comparison_document(*said)))
     else:
-        click.echo(comparison(one, other, rows))
+        click.echo(comparison(*said))

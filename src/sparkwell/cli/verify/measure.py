@@ -48,11 +48,12 @@ async def _subject(session: Session) -> "Subject":
 
 
 def _keep(session: Session, subject: "Subject", asked: "BenchWish", measured: "Measured") -> None:
-    from sparkwell.app.benching import told
+    from sparkwell.app.benching import run_document
     from sparkwell.store.benchmarks import free_name, save
 
     if measured.repeats:
-        document, folder = told(subject, asked, measured), session.context.paths.benchmarks
+        folder = session.context.paths.benchmarks
+        document = run_document(subject, asked, measured)
         session.found.bench = {**document, "run": free_name(folder, document["run"])}
         save(folder, session.found.bench)
 

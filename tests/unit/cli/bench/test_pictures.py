@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.unit.bench.test_report import whole
+from tests.unit.core.test_whole_files import room_for
 
 from sparkwell.cli.bench.files import Files
 from sparkwell.cli.bench.page import page
@@ -78,3 +79,12 @@ def test_all_that_are_asked_for_are_written(tmp_path: Path) -> None:
     files.check()
     files.write(whole())
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a.csv", "a.html", "a.svg"]
+
+
+@pytest.mark.parametrize("option", ["csv", "html", "plot"])
+def test_a_file_without_room_is_named_and_leaves_nothing(tmp_path: Path, option: str) -> None:
+    file = tmp_path / ("x.svg" if option == "plot" else f"x.{option}")
+    with room_for(100), pytest.raises(EnvironmentFault) as caught:
+        Files(**{f"{option}_file": file}).write(whole())
+    assert caught.value.message.startswith(f"--{option}: '{file}' could not be written: ")
+    assert list(tmp_path.iterdir()) == []

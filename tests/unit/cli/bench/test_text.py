@@ -1,5 +1,6 @@
 """What `sparkwell bench` says of a run, and of two."""
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,11 @@ import pytest
 from tests.unit.bench.test_report import whole
 from tests.unit.bench.test_saved import run as prefix_run
 
-from sparkwell.bench.comparing import compare
+from sparkwell.bench.comparing import compare, noted
+from sparkwell.cli.bench.comparison import comparison, comparison_document
 from sparkwell.cli.bench.page import page
-from sparkwell.cli.bench.text import comparison, comparison_document, text
+from sparkwell.cli.bench.text import listing, text
+from sparkwell.core.errors import UsageError
 from sparkwell.store.benchmarks import load
 
 RESULTS = Path(__file__).parents[4] / "docs" / "benchmarks" / "runs"
@@ -20,7 +23,7 @@ Json = dict[str, Any]
 
 
 def compared(one: Json, other: Json) -> str:
-    return comparison(one, other, compare(one, other))
+    return comparison(one, other, compare(one, other), noted(one, other))
 
 
 @pytest.mark.parametrize("file", RUNS, ids=lambda file: file.stem)
@@ -66,7 +69,7 @@ def test_a_run_without_the_cache_is_told_from_one_with() -> None:
     said = compared(on, {**off, "run": "without"})
     assert said.startswith("r → without (prefix caching off)\n")
     assert "enable_prefix_caching  True    False" in said
-    found = comparison_document(on, off, compare(on, off))["differences"]
+    found = comparison_document(on, off, compare(on, off), [])["differences"]
     assert found == [{"what": "enable_prefix_caching", "before": "True", "after": "False"}]
     assert json.loads(json.dumps(found)) == found
 
@@ -84,3 +87,52 @@ def test_lengths_that_are_not_exact_are_said_about() -> None:
     said = text(document)
     assert "~1,234, ~11" in said
     assert "-, ~10" in said
+
+
+def test_what_runs_note_stands_under_their_comparison() -> None:
+    """A figure that nobody can rely on is neither better nor worse."""
+    late = json.loads(json.dumps(whole()))
+    late["cases"][0]["notes"] = [
+        "The client itself woke late: times as short as these are in doubt."
+    ]
+    said = compared(whole(), {**late, "run": "late"})
+    assert "1 at once, late: The client itself woke late" in said
+    [row] = [
+        line for line in said.splitlines() if line.startswith("1 at once") and "TTFT p50" in line
+    ]
+    assert row.endswith("in doubt")
+    assert "Verdicts allow for all 14 at once" in said
+    found = comparison_document(whole(), late, compare(whole(), late), noted(whole(), late))
+    assert found["notes"][0].startswith("1 at once, ")
+
+
+def test_a_figure_of_nothing_has_its_row() -> None:
+    none = json.loads(json.dumps(whole()))
+    columns = none["cases"][0]["repeats"][0]["requests"]["columns"]
+    for repeat in none["cases"][0]["repeats"]:
+        for row in repeat["requests"]["rows"]:
+            row[columns.index("tpot_s")] = 0.0
+    said = compared(whole(), none)
+    [row] = [line.split() for line in said.splitlines() if "1 at once  TPOT p50" in line]
+    assert row[-5:] == ["0.0", "ms", "-", "-", "-"]
+
+
+def test_the_ratio_is_that_of_what_stands_beside_it() -> None:
+    """744 → 804 with a ratio of 0.882 were arithmetic means beside a geometric ratio."""
+    for one, other in itertools.combinations((load(RESULTS, str(each)) for each in RUNS), 2):
+        try:
+            rows = compare(one, other)
+        except UsageError:
+            continue
+        for row in rows:
+            assert row.ratio is not None
+            assert row.before is not None
+            assert row.after is not None
+            assert row.after / row.before == pytest.approx(row.ratio.value)
+
+
+def test_the_list_says_which_runs_are_no_good_measurement() -> None:
+    good, cut, bad = whole(), whole() | {"broken": "stopped by hand"}, whole()
+    bad["cases"][0]["failed"], bad["cases"][1]["failed"] = 3, 1
+    said = [line.split()[2:] for line in listing([good, cut, bad]).splitlines()[1:]]
+    assert said == [["2"], ["2", "not", "whole"], ["2", "4", "failed"]]

@@ -20,27 +20,27 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Concurrency:
     """``at_once`` requests are under way; ``why`` says what bounds them."""
 
     at_once: int
     why: str
 
 
-def pace(lines: Sequence[Line], room: Room | None, given: int | None) -> Pace:
-    """The pace for one model's lines.
+def concurrency(lines: Sequence[Line], room: Room | None, given: int | None) -> Concurrency:
+    """That of one model's lines.
 
     More than fit into the KV cache would be taken in and thrown out again by the engine
     (preemption), and computed twice; more than ``max_num_seqs`` would wait in it.
     """
     if given is not None:
-        return Pace(given, "as asked for")
+        return Concurrency(given, "as asked for")
     if room is None:
-        return Pace(UNKNOWN, "what the engine takes is not known")
+        return Concurrency(UNKNOWN, "what the engine takes is not known")
     mean = max(1, sum(line.tokens for line in lines) // max(1, len(lines)))
     held = None if room.kv_cache_tokens is None else max(1, room.kv_cache_tokens // mean)
     if held is not None and held < min(room.max_num_seqs, MOST):
-        return Pace(held, f"the KV cache holds so many of about {mean:,} tokens")
+        return Concurrency(held, f"the KV cache holds so many of about {mean:,} tokens")
     if room.max_num_seqs > MOST:
-        return Pace(MOST, "no more are under way at a time")
-    return Pace(room.max_num_seqs, "the model's max_num_seqs")
+        return Concurrency(MOST, "no more are under way at a time")
+    return Concurrency(room.max_num_seqs, "the model's max_num_seqs")

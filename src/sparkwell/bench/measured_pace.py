@@ -5,7 +5,10 @@ from itertools import islice
 from statistics import median
 from typing import Any
 
-from sparkwell.bench.doubts import doubts
+from sparkwell.bench.notes import doubts
+from sparkwell.bench.pace_flags import Flags, pace_flags
+from sparkwell.bench.run_document import mean_of
+from sparkwell.hardware.machine import Machine
 from sparkwell.planner.pace import AS_MODELLED, Pace
 
 Json = Mapping[str, Any]
@@ -18,14 +21,16 @@ LONG_S = 0.2
 """From here on arithmetic decides when a first token comes; before, what is fixed shows as much."""
 
 
-def pace(runs: Iterable[Json], machine: str, version: str | None) -> Pace:
+def pace(runs: Iterable[Json], machine: Machine, version: str | None, flags: Flags) -> Pace:
     """From the newest whole runs of one model, newest first; as modelled where they tell nothing.
 
+    Only runs with the same flags tell, as far as those bear on the pace: an engine without CUDA
+    graphs, say, has steps that are twice as long, and says nothing of one with them.
     A case tells of steps by its TPOT, where all its clients ran at once, and of first tokens by its
     TTFT, where there was one client: of several that come together the engine decides the order.
     What a short prompt takes besides is fixed: many prompts that come together take it once.
     """
-    told = list(islice((run for run in runs if _tells(run, machine, version)), NEWEST))
+    told = list(islice((run for run in runs if _tells(run, machine, version, flags)), NEWEST))
     cases = [case for run in told for case in run["cases"] if _is_sound(case)]
     steps = [got / model for got, model in _steps(cases)]
     if not steps:
@@ -41,11 +46,15 @@ def _median(values: Sequence[float], otherwise: float) -> float:
     return median(values) if values else otherwise
 
 
-def _tells(run: Json, machine: str, version: str | None) -> bool:
+def _tells(run: Json, machine: Machine, version: str | None, flags: Flags) -> bool:
+    """A run of whose GPUs or flags nothing is known tells nothing."""
+    there = (run["machine"].get("name"), run["machine"].get("gpus"))
     return (
         run["broken"] is None
-        and run["machine"].get("name") == machine
+        and there == (machine.name, machine.gpus)
         and run["versions"].get("engine_version") == version
+        and run["flags"] is not None
+        and pace_flags(run["flags"]) == pace_flags(flags)
     )
 
 
@@ -78,9 +87,9 @@ def _pair(
     case: Json, measured: str, planned: str, times: float, more_s: float = 0.0
 ) -> Iterator[Pair]:
     """Measured and modelled seconds; a plan that was corrected is taken back to the model first."""
-    got, estimate = case["measured"].get(measured), case["planned"].get(planned)
+    got, estimate = mean_of(case, measured), case["planned"].get(planned)
     if got is None or not estimate:
         return
     modelled = (estimate - more_s) / times
-    if modelled > 0 and _LEAST <= got["mean"] / modelled <= _MOST:
-        yield got["mean"], modelled
+    if modelled > 0 and _LEAST <= got / modelled <= _MOST:
+        yield got, modelled

@@ -1,7 +1,7 @@
 import pytest
 
+from sparkwell.batch.concurrency import MOST, UNKNOWN, Room, concurrency
 from sparkwell.batch.lines import Line
-from sparkwell.batch.pace import MOST, UNKNOWN, Room, pace
 
 LINES = [
     Line(n, str(n), "/v1/completions", "m", 0, 0, tokens) for n, tokens in ((1, 500), (2, 1500))
@@ -24,11 +24,14 @@ LINES = [
     ],
 )
 def test_as_many_as_the_engine_takes(room: Room | None, given: int | None, at_once: int) -> None:
-    found = pace(LINES, room, given)
+    found = concurrency(LINES, room, given)
     assert found.at_once == at_once
     assert found.why
 
 
 def test_why_names_what_binds() -> None:
-    assert "KV cache holds so many of about 1,000 tokens" in pace(LINES, Room(64, 10_000), None).why
-    assert "max_num_seqs" in pace(LINES, Room(64, 10**9), None).why
+    assert (
+        "KV cache holds so many of about 1,000 tokens"
+        in concurrency(LINES, Room(64, 10_000), None).why
+    )
+    assert "max_num_seqs" in concurrency(LINES, Room(64, 10**9), None).why

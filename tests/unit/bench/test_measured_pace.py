@@ -1,25 +1,31 @@
 """What was measured here corrects the next plan."""
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sparkwell.bench.calibrating import pace
+from click.testing import CliRunner
 from tests.unit.bench.test_report import whole
 
 from sparkwell.app.paths import find_paths
 from sparkwell.app.planning.planning import Planning, Wish
 from sparkwell.bench.beside import expected
+from sparkwell.bench.measured_pace import pace
 from sparkwell.bench.suites import Case
 from sparkwell.bench.workload import Workload
 from sparkwell.catalog import load_catalog
+from sparkwell.catalog.recipe import FlagValue
+from sparkwell.cli.main import cli
 from sparkwell.hardware.description import find_machine
 from sparkwell.planner.pace import AS_MODELLED, Pace
 from sparkwell.planner.plan import Plan, make_plan
 from sparkwell.store.benchmarks import save
 
 MODEL, HERE, VERSION = "qwen3-8b-fp8", "dgx-spark", "0.10.1.1"
+FLAGS: dict[str, Any] = {"max_num_seqs": 64, "kv_cache_dtype": "auto"}
 
 
 def case(clients: int = 1, step: float = 1.0, first: float = 1.0, **changes: Any) -> dict[str, Any]:
@@ -36,12 +42,20 @@ def case(clients: int = 1, step: float = 1.0, first: float = 1.0, **changes: Any
 
 
 def run(*cases: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    about = {"machine": {"name": HERE}, "versions": {"engine_version": VERSION}}
-    return {**whole(), **about, "model": MODEL, "at": 7.0, "cases": list(cases), **changes}
+    about = {"machine": {"name": HERE, "gpus": 1}, "versions": {"engine_version": VERSION}}
+    return {
+        **whole(),
+        **about,
+        "flags": FLAGS,
+        "model": MODEL,
+        "at": 7.0,
+        "cases": list(cases),
+        **changes,
+    }
 
 
 def seen(*runs: dict[str, Any]) -> Pace:
-    return pace(runs, HERE, VERSION)
+    return pace(runs, find_machine(HERE), VERSION, FLAGS)
 
 
 def test_steps_and_first_tokens_are_seen_apart() -> None:
@@ -112,12 +126,43 @@ def test_what_was_shortened_tells_as_much() -> None:
     "changes",
     [
         {"broken": "the engine died"},
-        {"machine": {"name": "another"}},
+        {"machine": {"name": "another", "gpus": 1}},
+        {"machine": {"name": HERE, "gpus": 2}},
+        {"machine": {"name": HERE}},
+        {"flags": None},
         {"versions": {"engine_version": "0.25.0"}},
     ],
 )
 def test_runs_of_something_else_tell_nothing(changes: dict[str, Any]) -> None:
     assert seen(run(case(1, 1.5), **changes)) == AS_MODELLED
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("enforce_eager", True), ("kv_cache_dtype", "fp8"), ("tensor_parallel_size", 2),
+        ("pipeline_parallel_size", 2), ("attention_backend", "FLASHINFER"), ("dtype", "float16"),
+        ("quantization", "fp8"), ("speculative_config", '{"num_speculative_tokens": 2}'),
+        ("compilation_config", '{"cudagraph_mode": "NONE"}'), ("max_cudagraph_capture_size", 256),
+    ],
+)  # fmt: skip
+def test_a_run_with_flags_of_another_pace_tells_nothing(name: str, value: FlagValue) -> None:
+    """Three runs without CUDA graphs, 2.2 times as slow, corrected every later plan by 2.09."""
+    other = run(case(1, 2.2), flags={**FLAGS, name: value})
+    assert seen(other, other, other) == AS_MODELLED
+    like = run(case(1, 1.1))
+    assert seen(other, other, other, like).step == pytest.approx(1.1), "nor do they crowd it out"
+    same = pace([other], find_machine(HERE), VERSION, other["flags"])
+    assert same.step == pytest.approx(2.2)
+
+
+def test_flags_that_say_the_same_are_the_same() -> None:
+    ours = {"compilation_config": '{"mode": 3, "cudagraph_mode": "FULL"}', "max_num_seqs": 8}
+    said = {"cudagraph_mode": "FULL", "mode": 3}
+    defaults = {"enforce_eager": False, "tensor_parallel_size": 1, "dtype": "auto"}
+    theirs = run(case(1, 1.5), flags={**defaults, "compilation_config": said})
+    found = pace([theirs], find_machine(HERE), VERSION, ours)
+    assert found.step == pytest.approx(1.5)
 
 
 def test_the_newest_runs_count() -> None:
@@ -149,6 +194,29 @@ def test_a_plan_says_what_was_measured_here(tmp_path: Path) -> None:
     assert after.speed.roofline_tokens_per_s == before.speed.roofline_tokens_per_s
 
 
+def test_sparkwell_plan_says_measured_here_for_such_flags_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the documents in the store to what the command prints."""
+    monkeypatch.setenv("SPARKWELL_HOME", str(tmp_path))
+    monkeypatch.setattr("sparkwell.hardware.detect.detect", lambda: find_machine(HERE))
+    eager = {"enforce_eager": True}
+    planned(tmp_path, [run(case(1, 2.2), flags={**FLAGS, **eager}) for _ in range(3)])
+    words = ["plan", MODEL, "--engine-version", VERSION, "--json"]
+    like, plain = (said(*words, *more) for more in (("--set", "enforce_eager=true"), ()))
+    assert like["efficiency"]["source"].startswith("measured here on")
+    assert "measured here" not in plain["efficiency"]["source"]
+    described = said(*words, "--hardware", HERE)
+    assert plain["single_tokens_per_s"] == described["single_tokens_per_s"]
+
+
+def said(*words: str) -> dict[str, Any]:
+    result = CliRunner().invoke(cli, words)
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.output)["speed"]
+    return found
+
+
 def test_another_machine_is_planned_as_modelled(tmp_path: Path) -> None:
     runs = [run(case(1, 1.25))]
     assert planned(tmp_path, runs, hardware=HERE).question.pace == AS_MODELLED
@@ -171,3 +239,23 @@ def test_expectations_are_corrected_alike_and_say_so(tmp_path: Path) -> None:
     assert found.tpot_s / modelled.tpot_s == pytest.approx(1.25)
     assert found.pace.step == pytest.approx(1.25)
     assert found.tpot_limit_s == modelled.tpot_limit_s
+
+
+@pytest.mark.parametrize(
+    ("machine", "flags"),
+    [("h200-141gb", {"quantization": "fp8"}), ("dgx-spark-x2", {"tensor_parallel_size": 2})],
+)
+def test_a_run_as_fast_as_its_plan_corrects_nothing(
+    tmp_path: Path, machine: str, flags: dict[str, FlagValue]
+) -> None:
+    """Else the next plan would promise more, or less, than an engine that kept to this one."""
+    planning = Planning(find_paths({"HOME": str(tmp_path)}), load_catalog(), {})
+    plan = planning.plan("qwen3-32b", Wish(hardware=machine, flags=flags))
+    assert plan.speed is not None
+    work = Workload(plan.speed.context - 128, 256)
+    told = expected(plan, Case("1 at once", work, 3, clients=1))
+    assert told is not None
+    measured = {"tpot_p50_s": {"mean": 1 / plan.speed.single_tokens_per_s}}
+    found = seen(run(case(1, planned=asdict(told), measured=measured)))
+    assert found.cases == 1
+    assert found.step == pytest.approx(1.0)

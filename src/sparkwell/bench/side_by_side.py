@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparkwell.bench.comparing import by_figure, compare
+from sparkwell.bench.intervals import middle_of
 from sparkwell.core.errors import UsageError
 from sparkwell.core.figure_names import wants_less
 
@@ -40,9 +41,9 @@ def side_by_side(runs: Sequence[Json], figures: Sequence[str]) -> list[Row]:
 
 
 def _means(run: Json, case: str) -> dict[str, float]:
-    """Of the repeats that are whole."""
+    """Geometric, as `compare` has them, of the repeats that are whole."""
     repeats = next((each["repeats"] for each in run["cases"] if each["name"] == case), ())
-    return {name: sum(of) / len(of) for name, of in by_figure(repeats).items() if of}
+    return {name: middle_of(of) for name, of in by_figure(repeats).items() if of}
 
 
 def _best(

@@ -104,12 +104,16 @@ def crash_with(home: Home, word: str) -> Callable[[], object]:
 
     Until what is returned is called.
     """
+    return altered(home, f'*"{word}"*) echo "MemoryError: no memory left" >&2; exit 1;; esac')
+
+
+def altered(home: Home, case: str) -> Callable[[], object]:
+    """From now on engines do as the rest of a shell's case over their command line says."""
     python = home.paths.engines / "vllm-cpu" / "bin" / "python"
     before = python.read_text()
     head, *rest = before.splitlines()
-    crash = f'case "$*" in *"{word}"*) echo "MemoryError: no memory left" >&2; exit 1;; esac'
     python.unlink()
-    python.write_text("\n".join([head, crash, *rest]) + "\n")
+    python.write_text("\n".join([head, f'case "$*" in {case}', *rest]) + "\n")
     python.chmod(0o755)
     return lambda: python.write_text(before)
 
@@ -128,6 +132,19 @@ def test_a_trial_that_crashes_is_kept_and_its_value_not_tried_again(home: Home) 
     assert re.search(r"failed +max_num_seqs=16(?:.*\n +)+?demo-qwen3 did not start", text)
 
 
+def test_a_trial_that_hangs_is_ended_with_the_budget(home: Home) -> None:
+    altered(home, '*"--max-num-seqs 16"*) set -- "$@" --fake-hang-after-requests 20;; esac')
+    words = ("--goal", "throughput", *SHORT, "--repeats", "1", "--budget", "50s")
+    tuning = tuned(home, *words)
+    hung = next(each for each in tuning["trials"] if each["end"] == "pruned")
+    assert hung["why"].startswith("took too long: ")
+    assert hung["values"]["max_num_seqs"] == 16
+    assert tuning["spent_s"] < 75, "the engine's own watchdog needs two minutes"
+    assert hung["lines"]
+    assert home.run("status").returncode != 0, "no engine is left of it, and no daemon"
+    assert home.engine_processes() == []
+
+
 def test_one_that_was_ended_goes_on_where_it_was(home: Home, tmp_path: Path) -> None:
     file = tmp_path / "state.json"
     words = ("tune", MODEL, "--goal", "throughput", *SHORT, "--repeats", "1", "--state", str(file))
@@ -144,6 +161,34 @@ def test_one_that_was_ended_goes_on_where_it_was(home: Home, tmp_path: Path) -> 
     assert tuning["trials"][: len(kept["trials"])] == kept["trials"]
     assert len(started(tuning)) == 6
     assert tuning["outcome"] is not None
+
+
+def killed(home: Home, *words: str, file: Path, trials: int) -> None:
+    """A tuning that is killed once so many trials are written down; its engine is left."""
+    first = home.spawn("tune", MODEL, *words, "--state", str(file), "--trials", "9")
+    wait_for(lambda: file.exists() and len(json.loads(file.read_text())["trials"]) >= trials, 60)
+    end(first, signal.SIGKILL)
+
+
+def test_after_one_that_was_killed_nothing_runs_that_did_not(home: Home, tmp_path: Path) -> None:
+    words, file = ("--goal", "throughput", *SHORT, "--repeats", "1"), tmp_path / "state.json"
+    killed(home, *words, file=file, trials=2)
+    home.ok("status")
+    tuned(home, *words, "--state", str(file), "--trials", "3")
+    assert home.run("status").returncode != 0, "nothing ran before the first call"
+    assert {each.name for each in home.paths.tunings.iterdir()} == {"lock"}
+
+
+def test_after_one_that_was_killed_what_ran_before_runs_again(home: Home, tmp_path: Path) -> None:
+    home.ok("up", MODEL, "--set", "max_num_seqs=3", "--profile", "balanced")
+    [before] = home.json("ps")["instances"]
+    words, file = ("--goal", "throughput", *SHORT, "--repeats", "1"), tmp_path / "state.json"
+    killed(home, *words, file=file, trials=2)
+    tuned(home, *words, "--state", str(file), "--trials", "3")
+    [after] = home.json("ps")["instances"]
+    assert after["id"] != before["id"]
+    assert (after["given"], after["state"]) == (before["given"], "ready")
+    assert str(home.paths.tunings) not in file.read_text(), "nothing of this host is carried"
 
 
 def test_one_that_runs_keeps_others_out_and_ends_with_its_terminal(

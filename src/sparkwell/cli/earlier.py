@@ -20,10 +20,16 @@ GONE = ("failed", "stopped", "stopping")
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """Whether a daemon ran, and what `up` was given for the model; None where it did not run."""
+    """Whether a daemon ran, and what `up` was given for the model; None where it did not run.
+
+    ``served`` says that the daemon was no command's, but somebody's who runs `serve`, or a
+    service's. ``started_at`` is when the model's start began, in Unix time, where that is known.
+    """
 
     daemon: bool
     given: Json | None = None
+    served: bool = False
+    started_at: float | None = None
 
 
 async def earlier(context: "Context", model: str) -> Earlier:
@@ -31,9 +37,12 @@ async def earlier(context: "Context", model: str) -> Earlier:
     async with AdminClient(context.paths) as client:
         if not await is_running(client):
             return Earlier(daemon=False)
-        instances = (await client.get("status"))["instances"]
-    there = [each for each in instances if each["model"] == model and each["state"] not in GONE]
-    return Earlier(daemon=True, given=there[0]["given"] if there else None)
+        status = await client.get("status")
+    served = not status["detached"]
+    for each in status["instances"]:
+        if each["model"] == model and each["state"] not in GONE:
+            return Earlier(True, each["given"], served, each["started_at"])
+    return Earlier(daemon=True, served=served)
 
 
 async def as_it_was(context: "Context", model: str, before: Earlier) -> None:

@@ -11,6 +11,11 @@ from sparkwell.core.units import figure
 
 KEPT_SHARE = 0.95
 """Of the requests: where so many keep the SLO, it counts as kept."""
+FAR_BEHIND = 0.7
+"""Of the best so far: repeats of one start differ by a few per cent in speed, and never by so much.
+
+Not where an SLO makes the value: beside its limit one repeat keeps it and the next does not.
+"""
 DEFAULT_SLO = {"goodput": Slo(ttft_s=2.0), "concurrency": Slo(ttft_s=2.0, tpot_s=0.1)}
 """Where the goal needs one and none was given: a first token within 2 s, 10 tokens a second."""
 
@@ -28,6 +33,11 @@ class Goal:
         """What is compared, by its name in a run's document; concurrency goes by goodput."""
         by_name = {"throughput": "output_tokens_per_s", "latency": "e2e_p95_s"}
         return by_name.get(self.name, "goodput")
+
+    @property
+    def far_behind(self) -> float | None:
+        """The share of the best so far below which one repeat says enough; None: none says it."""
+        return FAR_BEHIND if self.name in ("throughput", "latency") else None
 
     @property
     def wants_less(self) -> bool:
@@ -60,8 +70,13 @@ def score(goal: Goal, cases: Sequence[Sequence[Figures]]) -> Score:
         return Score(rate, kept, f"{rate:,.1f} tok/s", near)
     if goal.name == "goodput":
         good = fmean(each.goodput or 0.0 for each in repeats)
-        return Score(good, good > 0, f"{figure(good)} good requests/s", near)
+        return Score(good, good > 0, f"{figure(good)} good requests/s{_share_said(near)}", near)
     return _latency(repeats, kept, near)
+
+
+def _share_said(near: float | None) -> str:
+    """Of the requests, where many did not keep it: good ones a second alone hide that."""
+    return f", {100 * near:.2g}% kept the SLO" if near and near < KEPT_SHARE else ""
 
 
 def _latency(repeats: Sequence[Figures], kept: bool, near: float | None) -> Score:

@@ -47,12 +47,16 @@ class RuledOut:
 
 
 class Search:
-    """``next`` and ``told`` take turns. ``trials`` is the caller's list, which it adds to."""
+    """``next`` and ``told`` take turns. ``trials`` is the caller's list, which it adds to.
+
+    ``far_behind`` is the share of the best so far below which a first repeat is hopeless.
+    """
 
     def __init__(
-        self, knobs: Sequence[Knob], trials: Sequence[Trial], foretell: Foretell, seed: int
-    ) -> None:
-        self._knobs, self._foretell = knobs, foretell
+        self, knobs: Sequence[Knob], trials: Sequence[Trial], foretell: Foretell, seed: int,
+        far_behind: float | None = None,
+    ) -> None:  # fmt: skip
+        self._knobs, self._foretell, self._far_behind = knobs, foretell, far_behind
         self._sampler = Sampler(knobs, seed)
         self._known: dict[Key, Trial] = {}
         self._trials: list[Trial] = []
@@ -85,8 +89,13 @@ class Search:
         return None, ruled_out
 
     def is_hopeless(self, value: float) -> bool:
-        """Whether the candidate's first repeat says that a second is not worth its time."""
-        return self._sampler.is_hopeless(value)
+        """Whether the candidate's first repeat says that a second is not worth its time.
+
+        The sampler has to hear of it either way: it compares later ones with it.
+        """
+        below_median = self._sampler.is_hopeless(value)
+        most = max((each.value or 0.0 for each in self._measured()), default=0.0)
+        return below_median or (self._far_behind is not None and value < self._far_behind * most)
 
     def told(self, trial: Trial) -> None:
         """What came of the candidate."""

@@ -10,14 +10,14 @@ TWICE = 2
 
 
 def dropped(knobs: Sequence[Knob], trials: Iterable[Trial]) -> Dropped:
-    """Values whose every start failed, where the failures are theirs.
+    """Values whose every start failed or took too long, where that is theirs.
 
     A failure is a value's own where a start went well that differed in this value alone, or where
     it came twice. Where values are sizes, larger ones are dropped too.
     """
     ended = [each for each in trials if each.started]
-    bad = [each for each in ended if each.end == "failed"]
-    good = [each for each in ended if each.end != "failed"]
+    bad = [each for each in ended if each.end == "failed" or each.overran]
+    good = [each for each in ended if each.value is not None]
     found = {
         (knob.name, value)
         for knob in knobs

@@ -5,7 +5,8 @@ from typing import Any, Literal
 import msgspec
 
 End = Literal["measured", "pruned", "refused", "passed over", "failed"]
-"""``pruned`` was measured in part, ``refused`` by the plan or the daemon before a start,
+"""``pruned`` was measured in part (in too long a time: without a value), ``refused`` by the plan or
+the daemon before a start,
 ``passed over`` for what the plan expects of it, ``failed`` at its start or while measured."""
 
 
@@ -14,6 +15,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``flags`` are all flags of the start, ``figures`` those of each case, ``expected`` what the
     plan foretold. ``lines`` are the last of the engine's log, secrets removed. Times in seconds.
+    ``overran`` says that it was ended as it took too long, and not for the end of the budget.
     """
 
     number: int
@@ -31,6 +33,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     start_s: float | None = None
     measure_s: float | None = None
     lines: list[str] = []
+    overran: bool = False
 
     @property
     def started(self) -> bool:

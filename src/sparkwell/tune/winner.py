@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 
 from sparkwell.planner.pick import WORTH_FP8, about_best
+from sparkwell.tune.goal import Goal
 from sparkwell.tune.knobs import CACHE_KIND, NARROW
 from sparkwell.tune.trial import Trial
 from sparkwell.tune.values import changed
+
+FEW = 0.5
 
 
 def best(trials: Sequence[Trial]) -> Trial | None:
@@ -38,6 +41,22 @@ def unmet(trials: Sequence[Trial]) -> str:
         f"Nothing keeps the SLO. Trial {near.number} ({differs or 'the flags from before'}) came "
         f"nearest: {near.near or 0:.0%} of its requests kept it."
     )
+
+
+def few_kept(goal: Goal, winner: Trial) -> list[str]:
+    """What to say where even the best flags keep the SLO for less than half of the requests.
+
+    Only for goodput: of what else has an SLO nearly all keep it, or the trial does not count.
+    """
+    near = winner.near
+    if goal.name != "goodput" or near is None or near >= FEW:
+        return []
+    said = (
+        f"Even with the best flags (trial {winner.number}) {100 * near:.2g}% of the requests kept "
+        "the SLO: so many clients at once are too many for it. Fewer --clients, or a longer --slo, "
+        "say more."
+    )
+    return [said]
 
 
 def _value(trial: Trial) -> float:

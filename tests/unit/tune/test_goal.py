@@ -32,6 +32,22 @@ def test_goodput_is_what_kept_the_slo() -> None:
     assert not score(goal, [[measured(ttft_s=5.0, slo=SLO)]]).kept
 
 
+@pytest.mark.parametrize(
+    ("count", "slow", "share"),
+    [(100, 88, ", 12% kept the SLO"), (512, 511, ", 0.2% kept the SLO"), (100, 5, "")],
+)
+def test_goodput_says_the_share_where_many_did_not_keep_it(
+    count: int, slow: int, share: str
+) -> None:
+    found = score(Goal("goodput", SLO, (16,)), [[measured(count=count, slow=slow, slo=SLO)]])
+    assert found.said.partition(" good requests/s")[2] == share
+
+
+def test_goodput_of_nothing_has_no_share_to_say() -> None:
+    found = score(Goal("goodput", SLO, (16,)), [[measured(ttft_s=5.0, slo=SLO)]])
+    assert found.said == "0.00 good requests/s"
+
+
 @pytest.mark.parametrize("name", ["throughput", "latency"])
 def test_quick_answers_do_not_make_up_for_failed_ones(name: GoalName) -> None:
     figures = replace(measured(count=10), failed=1)
@@ -73,6 +89,12 @@ def test_only_a_ladder_ends_where_the_slo_is_not_kept() -> None:
     bad = [measured(ttft_s=5.0, slo=SLO)]
     assert not goes_on(Goal("concurrency", SLO, (8, 16)), bad)
     assert goes_on(Goal("goodput", SLO, (8,)), bad)
+
+
+@pytest.mark.parametrize("name", ["goodput", "concurrency"])
+def test_one_repeat_says_little_where_an_slo_makes_the_value(name: GoalName) -> None:
+    assert Goal(name, SLO, (1,)).far_behind is None
+    assert Goal("throughput", SLO, (1,)).far_behind == Goal("latency", None, (1,)).far_behind == 0.7
 
 
 def test_goals_that_need_an_slo_have_one() -> None:

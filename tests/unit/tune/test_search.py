@@ -143,6 +143,19 @@ def test_a_first_repeat_far_behind_is_hopeless() -> None:
     assert search.is_hopeless(1.0)
 
 
+@pytest.mark.parametrize(("value", "hopeless"), [(6.9, True), (7.1, False)])
+def test_far_behind_the_best_it_is_hopeless_from_the_first_on(value: float, hopeless: bool) -> None:
+    search = Search(SPACE, [trial(0, 10.0)], nothing, seed=1, far_behind=0.7)
+    next_of(search)
+    assert search.is_hopeless(value) is hopeless
+
+
+def test_without_a_trial_that_counts_nothing_is_far_behind() -> None:
+    search = Search(SPACE, [trial(0, 10.0, kept=False)], nothing, seed=1, far_behind=0.7)
+    next_of(search)
+    assert not search.is_hopeless(0.1)
+
+
 @pytest.mark.parametrize("end", ["failed", "refused", "passed over", "pruned"])
 def test_every_end_is_remembered(end: str) -> None:
     """Optuna takes them all, with no value or with one."""

@@ -4,6 +4,7 @@ from tests.unit.tune.made import BACKEND, SPACE, failed, trial
 
 from sparkwell.tune.knobs import Knob
 from sparkwell.tune.shrink import dropped, is_dropped
+from sparkwell.tune.trial import Trial
 
 
 def test_nothing_is_dropped_without_a_crash() -> None:
@@ -18,6 +19,17 @@ def test_a_value_alone_between_a_good_start_and_a_crash_is_to_blame() -> None:
 def test_of_two_changes_none_is_blamed_at_once() -> None:
     crash = failed(attention_backend="FLASHINFER", kv_cache_dtype="fp8")
     assert dropped(SPACE, [trial(), crash]) == frozenset()
+
+
+def test_what_took_too_long_teaches_as_much_and_what_the_budget_ended_nothing() -> None:
+    def ended(*, overran: bool) -> Trial:
+        return trial(2, None, end="pruned", kept=False, overran=overran, max_num_seqs=64)
+
+    assert dropped(SPACE, [trial(), ended(overran=True)]) == {("max_num_seqs", 64)}
+    assert dropped(SPACE, [trial(), ended(overran=False)]) == frozenset()
+    assert dropped(SPACE, [trial(), ended(overran=False), failed(max_num_seqs=64)]) == {
+        ("max_num_seqs", 64)
+    }
 
 
 def test_what_crashed_twice_and_never_served_is_to_blame() -> None:

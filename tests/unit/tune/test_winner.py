@@ -3,7 +3,9 @@
 import pytest
 from tests.unit.tune.made import failed, trial
 
-from sparkwell.tune.winner import best, closest_to_slo, unmet, worth
+from sparkwell.bench.figures import Slo
+from sparkwell.tune.goal import Goal
+from sparkwell.tune.winner import best, closest_to_slo, few_kept, unmet, worth
 
 
 def number(found: object) -> int | None:
@@ -50,6 +52,18 @@ def test_nothing_measured_is_said_too() -> None:
 def test_a_narrow_cache_has_to_be_worth_more() -> None:
     wide, narrow = trial(0), trial(1, kv_cache_dtype="fp8")
     assert (worth(narrow, wide), worth(narrow, narrow), worth(wide, wide)) == (1.05, 1.0, 1.0)
+
+
+def test_where_few_keep_the_slo_even_with_the_best_that_is_said() -> None:
+    goal = Goal("goodput", Slo(ttft_s=1.0), (256,))
+    [said] = few_kept(goal, trial(3, near=0.12))
+    assert said.startswith("Even with the best flags (trial 3) 12% of the requests kept the SLO")
+    assert few_kept(goal, trial(3, near=0.6)) == []
+    assert few_kept(goal, trial(3)) == []
+
+
+def test_of_a_ladder_the_share_is_that_of_the_step_that_broke() -> None:
+    assert few_kept(Goal("concurrency", Slo(ttft_s=1.0), (1, 2)), trial(3, near=0.12)) == []
 
 
 @pytest.mark.parametrize("end", ["pruned", "failed", "refused", "passed over"])

@@ -1,6 +1,6 @@
 """The check of a winner: the flags from before and those found, with requests new to both."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sparkwell.app.tuning.document import Tuning
@@ -26,21 +26,22 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Both are measured with the same requests, one after the other."""
+    """Both are measured with the same requests, one after the other; ``tell`` hears how far."""
 
     rig: Rig
     tuning: Tuning
     goal: Goal
     clients: int
     repeats: int
+    tell: Callable[[str], None] = lambda _: None
 
     async def run(self, given: Flags, tried: Flags) -> Checked:
         """Raises as the rig does.
 
         ``given`` start the flags from before over their profile, ``tried`` the winner's over it.
         """
-        before = await self._measured(given, self.tuning.profile)
-        after = await self._measured(tried, self.tuning.profile)
+        before = await self._measured(given, "flags from before")
+        after = await self._measured(tried, "flags found")
         notes = [note for each in (before, after) for note in self._notes(each)]
         return Checked(self._gains(before, after), notes)
 
@@ -61,11 +62,13 @@ class Check:
     def _said(self, load: Workload) -> str:
         return f"{told(load)}, {self.clients:,} clients"
 
-    async def _measured(self, flags: Flags, profile: str | None) -> Sequence[SteadyCase]:
-        await self.rig.start(flags, profile)
-        return [await self._one(place, load) for place, load in enumerate(self.tuning.loads)]
+    async def _measured(self, flags: Flags, whose: str) -> Sequence[SteadyCase]:
+        self.tell(f"check, {whose}: the start")
+        await self.rig.start(flags, self.tuning.profile)
+        return [await self._one(place, load, whose) for place, load in enumerate(self.tuning.loads)]
 
-    async def _one(self, place: int, load: Workload) -> SteadyCase:
+    async def _one(self, place: int, load: Workload, whose: str) -> SteadyCase:
+        self.tell(f"check, {whose}, {place + 1} of {len(self.tuning.loads)}: {told(load)}")
         [case] = cases(load, [self.clients])
         seed = f"{self.tuning.seed}/check/{place}"
         return await measured(self.rig, case, self.repeats, seed, self.goal.slo)

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from sparkwell.app.tuning.document import FORMAT, Tuning
 from sparkwell.core.errors import EnvironmentFault, UsageError
 from sparkwell.core.kept_names import named
 from sparkwell.core.whole_files import write_whole
+from sparkwell.tune.trial import Trial
 
 _HINT = "`sparkwell tune list` names those that were kept."
 MOST_BYTES = 16 * 1024**2
@@ -15,7 +17,7 @@ MOST_BYTES = 16 * 1024**2
 
 def save(file: Path, tuning: Tuning) -> None:
     """Write it whole or not at all; EnvironmentFault as where a disk is full."""
-    text = msgspec.json.format(msgspec.json.encode(tuning), indent=1)
+    text = _text(tuning)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         write_whole(file, text)
@@ -24,6 +26,28 @@ def save(file: Path, tuning: Tuning) -> None:
             f"The tuning could not be written to {file}: {error.strerror}.",
             hint="Make room there, and run the same command with --resume: it goes on.",
         ) from error
+
+
+def _text(tuning: Tuning) -> bytes:
+    """The oldest trials' logs are left out where it would be more than is read again."""
+    text = _json(tuning)
+    too_much = len(text) - MOST_BYTES
+    return text if too_much <= 0 else _json(replace(tuning, trials=_lighter(tuning, too_much)))
+
+
+def _lighter(tuning: Tuning, too_much: int) -> list[Trial]:
+    """So many bytes at least: a log takes more in the file than as it is counted here."""
+    trials = list(tuning.trials)
+    for at, each in enumerate(tuning.trials):
+        if too_much <= 0:
+            break
+        too_much -= len(msgspec.json.encode(each.lines))
+        trials[at] = replace(each, lines=[])
+    return trials
+
+
+def _json(tuning: Tuning) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(tuning), indent=1)
 
 
 def load(file: Path) -> Tuning:

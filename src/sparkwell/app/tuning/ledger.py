@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from sparkwell.app.tuning.budget import check_repeats, check_s, trial_s
 from sparkwell.app.tuning.document import KnobPart, Outcome, Place, Tuning
+from sparkwell.app.tuning.limits import LEAST_S, TIMES, Limits, limits
 from sparkwell.catalog.recipe import FlagValue
 from sparkwell.tune.knobs import Knob
 from sparkwell.tune.trial import Trial
@@ -53,10 +54,24 @@ class Ledger:
     @property
     def needed_s(self) -> float | None:
         """What another trial and the check take; None before the first whole trial."""
-        tuning = self.tuning
-        check = check_s(tuning.trials, tuning.repeats, tuning.loads, self.check_repeats)
-        trial = trial_s(tuning.trials)
+        check, trial = self.check_s, trial_s(self.tuning.trials)
         return None if trial is None or check is None else trial + check
+
+    @property
+    def check_s(self) -> float | None:
+        """What the check takes; None before the first whole trial."""
+        tuning = self.tuning
+        return check_s(tuning.trials, tuning.repeats, tuning.loads, self.check_repeats)
+
+    @property
+    def limits(self) -> Limits:
+        """Of a trial that begins now."""
+        return limits(self.tuning.before, len(self.tuning.clients), self.left_s, self.check_s)
+
+    @property
+    def check_limit_s(self) -> float:
+        """Of a check that begins now: all of the budget that is left, or what it might take."""
+        return max(self.left_s, LEAST_S, TIMES * (self.check_s or 0.0))
 
     @property
     def started(self) -> int:

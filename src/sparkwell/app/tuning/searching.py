@@ -45,7 +45,8 @@ class Searching:
     def _begun(self, tuning: Tuning) -> Search:
         seed = zlib.crc32(tuning.seed.encode())
         foretell = foretelling(tuning, self._plans, self._fixed)
-        search = Search(tuning.space, tuning.trials, foretell, seed)
+        behind = tuning.aim.far_behind
+        search = Search(tuning.space, tuning.trials, foretell, seed, behind)
         for values in self._seeds(tuning):
             search.suggest(values)
         return search
@@ -65,7 +66,7 @@ class Searching:
         self._ledger.step(said(changed(values, self._before.values)), number)
         flags = {**self._fixed, **flags_of(values)}
         asked = Attempt(number, values, flags, self._ledger.tuning.profile, candidate.expected)
-        trial = await self._trying.attempt(asked, hopeless)
+        trial = await self._trying.attempt(asked, self._ledger.limits, hopeless)
         self._ledger.add(trial)
         return trial
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec.structs
 
+from sparkwell.app.tuning.limits import Limits, TookTooLongError, within
 from sparkwell.app.tuning.rig import Rig, TrialError
 from sparkwell.app.tuning.steady import SteadyCase, measured, steady
 from sparkwell.app.tuning.workloads import cases
@@ -45,29 +46,40 @@ class Trying:
     repeats: int
     seed: str
 
-    async def attempt(self, asked: Attempt, hopeless: Hopeless = lambda _: False) -> Trial:
-        """Start and measure; an engine that fails is a trial too, what else fails is raised."""
+    async def attempt(
+        self, asked: Attempt, limits: Limits, hopeless: Hopeless = lambda _: False
+    ) -> Trial:
+        """Start and measure; an engine that fails is a trial too, what else fails is raised.
+
+        One that reaches a limit is pruned, without a value.
+        """
         blank = Trial(
             number=asked.number, values=dict(asked.values), end="failed", at=time.time(),
             expected=asked.expected,
         )  # fmt: skip
         began = time.monotonic()
         try:
-            started = await self.rig.start(asked.flags, asked.profile)
+            start = self.rig.start(asked.flags, asked.profile)
+            started = await within(limits.start_s, limits.whole_s, start)
         except (ConflictError, UsageError) as error:
             return _with(blank, end="refused", why=error.message)
         except TrialError as error:
             return _with(blank, why=error.message, lines=self._lines(), start_s=_since(began))
+        except TookTooLongError as error:
+            return _with(blank, **_overrun(error), lines=self._lines(), start_s=_since(began))
         ready = _with(blank, flags=dict(started.flags), start_s=_since(began))
-        return await self._measured(ready, hopeless)
+        return await self._measured(ready, limits.of_measuring(_since(began)), hopeless)
 
-    async def _measured(self, trial: Trial, hopeless: Hopeless) -> Trial:
+    async def _measured(self, trial: Trial, limits: Limits, hopeless: Hopeless) -> Trial:
         began = time.monotonic()
         found: list[SteadyCase] = []
         try:
-            pruned = await self._steps(found, hopeless)
+            steps = self._steps(found, hopeless)
+            pruned = await within(limits.measure_s, limits.whole_s, steps)
         except TrialError as error:
             return _with(trial, why=error.message, lines=self._lines(), measure_s=_since(began))
+        except TookTooLongError as error:
+            return _with(trial, **_overrun(error), lines=self._lines(), measure_s=_since(began))
         return _with(
             _scored(trial, self.goal, found), lines=self._lines(),
             end="pruned" if pruned else "measured", measure_s=_since(began),
@@ -110,6 +122,10 @@ def _scored(trial: Trial, goal: Goal, found: Sequence[SteadyCase]) -> Trial:
             for clients, each in zip(goal.clients, found, strict=False)
         ],
     )  # fmt: skip
+
+
+def _overrun(error: TookTooLongError) -> dict[str, Any]:
+    return {"end": "pruned", "why": error.message, "overran": error.overran}
 
 
 def _with(trial: Trial, **changes: Any) -> Trial:

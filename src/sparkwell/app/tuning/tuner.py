@@ -2,11 +2,10 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 
 from msgspec.structs import replace
 
-from sparkwell.app.tuning.checking import Check, clients_for
+from sparkwell.app.tuning.concluding import Concluding
 from sparkwell.app.tuning.document import Outcome, Place
 from sparkwell.app.tuning.foretelling import Plans, foretelling
 from sparkwell.app.tuning.ledger import Ledger
@@ -14,12 +13,10 @@ from sparkwell.app.tuning.rig import Rig, TrialError
 from sparkwell.app.tuning.searching import Searching, fixed
 from sparkwell.app.tuning.trying import Attempt, Trying
 from sparkwell.catalog.recipe import FlagValue
-from sparkwell.core.errors import SparkwellError
-from sparkwell.tune.gain import holds
 from sparkwell.tune.knobs import Knob, knobs
 from sparkwell.tune.trial import Trial
-from sparkwell.tune.values import flags_of, nearest, with_value
-from sparkwell.tune.winner import best, unmet, worth
+from sparkwell.tune.values import nearest, with_value
+from sparkwell.tune.winner import best, few_kept, unmet
 
 PlansOf = Callable[[str], Plans]
 PlaceOf = Callable[[str, str], Place]
@@ -51,14 +48,10 @@ class Tuner:
         """The trial that all others are compared with; it says what there is to search."""
         self._ledger.step("the flags from before", 0)
         given = Attempt(0, {}, dict(self._tuning.given), self._tuning.profile)
-        trial = await self._trying.attempt(given)
+        trial = await self._trying.attempt(given, self._ledger.limits)
         if trial.flags is None or trial.value is None:
             self._ledger.begin_with(trial)
-            raise TrialError(
-                f"{self._tuning.model} does not serve with its flags from before: {trial.why}",
-                hint="`sparkwell tune show` has the end of its log; `sparkwell up` and `sparkwell "
-                "doctor` say more. Mend that, then the same command with --resume goes on.",
-            )
+            raise no_first(self._tuning.model, trial)
         self._describe(trial.flags)
         values = nearest(self._tuning.space, trial.flags)
         return self._ledger.begin_with(self._foretold(replace(trial, values=values)))
@@ -97,26 +90,24 @@ class Tuner:
             return Outcome(unmet(self._tuning.trials))
         if winner.number == before.number:
             time = " The time ran out." if searching.out_of_time else ""
-            return Outcome(f"None of {self._ledger.started} other starts did better.{time}", 0)
-        return await self._checked(winner, before)
+            said = f"None of {self._ledger.started} other starts did better.{time}"
+            return Outcome(said, 0, notes=few_kept(self._tuning.aim, winner))
+        return await Concluding(self._ledger, self._rig, before).outcome(winner)
 
-    async def _checked(self, winner: Trial, before: Trial) -> Outcome:
-        self._ledger.step("the check: the flags from before, and those found", None)
-        tuning, goal = self._tuning, self._tuning.aim
-        clients = clients_for(goal, winner)
-        check = Check(self._rig, tuning, goal, clients, self._ledger.check_repeats)
-        tried = {**fixed(tuning, before.flags or {}), **flags_of(winner.values)}
-        try:
-            found = await check.run(dict(tuning.given), tried)
-        except SparkwellError as error:
-            raise TrialError(
-                f"The search is done, but the check could not be made: {error.message}",
-                hint="The same command with --resume makes it.",
-            ) from error
-        good = holds(found.gains, goal, least=worth(winner, before))
-        said = "The gain holds." if good else "The gain does not hold."
-        gained = [asdict(each) for each in found.gains]
-        return Outcome(said, winner.number, good, gained, notes=found.notes)
+
+def no_first(model: str, trial: Trial) -> TrialError:
+    """What to say where the flags from before came to no figures."""
+    if trial.end == "pruned":
+        return TrialError(
+            f"{model} with its flags from before {trial.why}.",
+            hint="Give a longer --budget, fewer --clients, or shorter answers. `sparkwell tune "
+            "show` has the end of its log.",
+        )
+    return TrialError(
+        f"{model} does not serve with its flags from before: {trial.why}",
+        hint="`sparkwell tune show` has the end of its log; `sparkwell up` and `sparkwell "
+        "doctor` say more. Mend that, then the same command with --resume goes on.",
+    )
 
 
 def no_time(budget_s: float) -> str:

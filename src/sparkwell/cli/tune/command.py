@@ -146,8 +146,8 @@ def _tuned(context: Context, file: Path, tuning: "Tuning", *, as_json: bool) -> 
     from sparkwell.cli.tune.text import text
 
     try:
-        if tuning.outcome is None:
-            Course(context, file, tuning, quiet=as_json).run()
+        course = Course(context, file, tuning, quiet=as_json)
+        course.run() if tuning.outcome is None else course.make_good()
     except KeyboardInterrupt:
         click.echo(f"Kept as {file}; the same command with --resume goes on.", err=True)
         raise

@@ -17,8 +17,9 @@ from sparkwell.app.tuning.ledger import Ledger, Step
 from sparkwell.app.tuning.tuner import Tuner
 from sparkwell.cli.bench.measuring import many_files, until_stopped
 from sparkwell.cli.client import run
-from sparkwell.cli.earlier import bring_back, earlier
+from sparkwell.cli.earlier import Earlier, bring_back, earlier
 from sparkwell.cli.progress import step_display
+from sparkwell.cli.tune.before import BeforeFile, right
 from sparkwell.cli.tune.rig import DaemonRig
 from sparkwell.core.errors import ConflictError, SparkwellError
 
@@ -34,19 +35,42 @@ class Course:
     def __init__(self, context: "Context", file: Path, tuning: "Tuning", *, quiet: bool) -> None:
         self._context, self._file, self._tuning = context, file, tuning
         self._quiet = quiet
+        self._before = BeforeFile(context.paths.tunings)
         version = None if tuning.place is None else tuning.place.version
-        self._rig = DaemonRig(context, tuning.model, version)
+        self._rig = DaemonRig(context, tuning.model, version, self._starting)
 
     def run(self) -> None:
         """Search, check, write the overlay; whatever happens, what was there before is again."""
         keeping.save(self._file, self._tuning)  # a disk that is full is told before minutes pass
         many_files()
         with alone_here(self._context.paths.tunings):
-            before = run(earlier(self._context, self._tuning.model))
+            self._note()
             try:
                 self._go()
             finally:
-                bring_back(self._context, self._tuning.model, before)
+                self._bring_back()
+
+    def make_good(self) -> None:
+        """Bring back what a tuning that was killed after its outcome has left behind."""
+        if self._before.of(self._tuning.model) is not None:
+            with alone_here(self._context.paths.tunings):
+                self._note()
+                self._bring_back()
+
+    def _note(self) -> None:
+        """Keep what is to be brought back: a tuning that is killed cannot say it any more."""
+        model = self._tuning.model
+        now = run(earlier(self._context, model))
+        self._before.keep(right(model, self._before.of(model), now))
+
+    def _starting(self) -> None:
+        self._before.starting(self._tuning.model)
+
+    def _bring_back(self) -> None:
+        model = self._tuning.model
+        if (before := self._before.of(model)) is not None:
+            bring_back(self._context, model, Earlier(before.daemon, before.given))
+            self._before.clear()
 
     def _go(self) -> None:
         with step_display("tune") as show:

@@ -1,6 +1,6 @@
 """The engine of a tuning: a model of this machine's daemon, started anew for each trial."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,11 +35,15 @@ LOG_BYTES = 100_000
 class DaemonRig:
     """Starts and stops one model; what measures it asks the engine itself, not the gateway.
 
-    ``version`` is the engine's, where it has to be that one.
+    ``version`` is the engine's, where it has to be that one; ``starting`` is told of each start.
     """
 
-    def __init__(self, context: "Context", model: str, version: str | None = None) -> None:
+    def __init__(
+        self, context: "Context", model: str, version: str | None = None,
+        starting: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
         self._context, self._model, self._version = context, model, version
+        self._starting = starting
         self._started: Started | None = None
         self._instance: Json | None = None
         self._status: Json = {}
@@ -53,6 +57,7 @@ class DaemonRig:
     async def start(self, flags: "Mapping[str, FlagValue]", profile: str | None) -> Started:
         """In the place of what runs of the model."""
         await stop(self._context, self._model)
+        self._starting()
         self._instance = None
         sets = tuple(said(name, value) for name, value in flags.items())
         wanted = Wanted((self._model,), sets, profile)

@@ -70,14 +70,22 @@ def differing(trial: "Trial", before: "Trial | None") -> str:
 def _came(trial: "Trial") -> str:
     if trial.end in ("failed", "refused"):
         return click.style(trial.end, fg="red")
-    return trial.said
+    return _value_and_share(trial)[0] or UNKNOWN
+
+
+def _value_and_share(trial: "Trial") -> tuple[str, str]:
+    """What came, and where it has one the share that kept the SLO: two columns' worth."""
+    value, _, share = trial.said.partition(", ")
+    return value, share
 
 
 def _remarks(trial: "Trial") -> Iterator[str]:
+    if share := _value_and_share(trial)[1]:
+        yield f"({share})"
     if trial.end in ("failed", "refused"):
         yield (trial.why or "").partition("\n")[0]
     elif trial.end == "pruned":
-        yield "(given up after the first repeat)"
+        yield "(given up after the first repeat)" if trial.value is not None else f"({trial.why})"
     elif not trial.kept:
         yield f"(SLO kept by {trial.near or 0:.0%})"
 

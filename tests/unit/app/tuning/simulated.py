@@ -37,7 +37,10 @@ def by_sequences(flags: Flags, _case: Case) -> float:
 
 
 class SimulatedRig:
-    """``refuse`` and ``crash`` say of flags why they do not start; None where they do."""
+    """``refuse`` and ``crash`` say of flags why they do not start; None where they do.
+
+    Where it ``hangs``, nothing is answered; where it ``loads``, it is never ready.
+    """
 
     def __init__(
         self,
@@ -46,7 +49,10 @@ class SimulatedRig:
         refuse: Callable[[Flags], str | None] = lambda _: None,
         crash: Callable[[Flags], str | None] = lambda _: None,
         dies: Callable[[Flags], bool] = lambda _: False,
+        hangs: Callable[[Flags], bool] = lambda _: False,
+        loads: Callable[[Flags], bool] = lambda _: False,
     ) -> None:
+        self._hangs, self._loads = hangs, loads
         self.starts: list[dict[str, Any]] = []
         self.asked: list[tuple[str, str]] = []
         self._speed, self._refuse, self._crash, self._dies = speed, refuse, crash, dies
@@ -64,6 +70,8 @@ class SimulatedRig:
             raise ConflictError(why)
         if why := self._crash(self._flags):
             raise TrialError(why)
+        if self._loads(self._flags):
+            await asyncio.Event().wait()
         return self.started
 
     async def measure(self, case: Case, repeats: int, seed: str, slo: Slo | None) -> list[Repeat]:
@@ -71,6 +79,8 @@ class SimulatedRig:
         self.asked.append((case.name, seed))
         if self._dies(self._flags):
             raise TrialError("It broke off: the connection was cut.")
+        if self._hangs(self._flags):
+            await asyncio.Event().wait()
         speed = self._speed(self._flags, case)
         return [
             Repeat(measured(1.0 / speed, 100, 1100 / speed * (1 + 0.001 * at), slo), (), 0.0)

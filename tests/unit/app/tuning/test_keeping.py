@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from tests.unit.app.tuning.simulated import H100, wish
+from tests.unit.tune.made import trial
 
 from sparkwell.app.tuning import keeping
 from sparkwell.app.tuning.beginning import begun, clients, must_be_here, place
@@ -54,6 +55,20 @@ def test_a_file_that_is_far_too_large_is_not_read(tmp_path: Path) -> None:
         large.truncate(keeping.MOST_BYTES + 1)
     with pytest.raises(UsageError, match="larger than any tuning"):
         keeping.load(file)
+
+
+def test_one_with_long_logs_can_be_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest trials' go first; what came of them stays, and what is in memory too."""
+    monkeypatch.setattr(keeping, "MOST_BYTES", 20_000)
+    made = tuning()
+    made.trials = [trial(number, lines=["x" * 400] * 10) for number in range(6)]
+    kept = keeping.load(keep(tmp_path, "a", made))
+    logs = [len(each.lines) for each in kept.trials]
+    assert logs == [0, 0, 10, 10, 10, 10]
+    assert [each.value for each in kept.trials] == [1.0] * 6
+    assert all(each.lines for each in made.trials)
 
 
 def test_a_folder_that_takes_no_file_is_told(tmp_path: Path) -> None:

@@ -1,16 +1,18 @@
 """A tuning from start to end, over an engine that is a formula."""
 
+import time
 from typing import Any
 
 import msgspec
 import pytest
 from msgspec.structs import replace
-from tests.unit.app.tuning.simulated import BEFORE, Flags, Run, SimulatedRig
+from tests.unit.app.tuning.simulated import BEFORE, Flags, Run, SimulatedRig, Speed, by_sequences
 
 from sparkwell.app.tuning.document import Tuning
 from sparkwell.app.tuning.rig import TrialError
 from sparkwell.bench.figures import Slo
 from sparkwell.bench.suites import Case
+from sparkwell.tune.trial import Trial
 
 
 def outcome(tuning: Tuning) -> str:
@@ -116,6 +118,76 @@ def test_a_gain_that_does_not_hold_elsewhere_is_said() -> None:
     assert tuning.outcome.holds is False
     verdicts = {each["workload"]: each["verdict"] for each in tuning.outcome.gains}
     assert list(verdicts.values()) == ["better", "worse", "worse"]
+
+
+def best_loses(flags: Flags, case: Case) -> float:
+    """With 256 sequences short answers gain most and long ones lose; with 192 all gain."""
+    sequences, is_short = int(flags["max_num_seqs"]), case.workload.output_tokens == 256
+    if sequences > 192:
+        return 400.0 if is_short else 50.0
+    return 350.0 if sequences == 192 else 100.0
+
+
+def where_the_best_loses(speed: Speed = best_loses) -> Run:
+    """Nothing but the sequences is searched."""
+    given = {
+        "max_num_batched_tokens": 8192, "enable_prefix_caching": True, "kv_cache_dtype": "auto",
+        "attention_backend": "FLASH_ATTN",
+    }  # fmt: skip
+    run = Run(SimulatedRig(speed), repeats=1, given=given)
+    run.tuning.seed = "the same each time"
+    return run
+
+
+def test_where_the_best_flags_fail_the_check_the_next_best_are_checked() -> None:
+    tuning = where_the_best_loses().go()
+    assert outcome(tuning) == "The gain holds."
+    assert winner(tuning)["max_num_seqs"] == 192
+    assert tuning.outcome is not None
+    assert {each["verdict"] for each in tuning.outcome.gains} == {"better"}
+    [note] = tuning.outcome.notes
+    assert " was checked first; its gain does not hold (better on 512 in, 256 out" in note
+    assert "; worse on 128 in, 1,024 out, 256 clients; " in note
+
+
+def test_where_those_fail_too_it_ends_and_both_are_told() -> None:
+    run = where_the_best_loses(only_short)
+    tuning = run.go()
+    assert outcome(tuning) == "The gain does not hold."
+    assert tuning.outcome is not None
+    best, [note] = tuning.outcome.winner, tuning.outcome.notes
+    assert " was checked next; its gain does not hold (" in note
+    assert not note.startswith(f"Trial {best} ")
+    checks = [seed for _, seed in run.rig.asked if "/check/" in seed]
+    assert len(checks) == 2 * 2 * 3, "two sets of flags on three workloads, twice"
+
+
+def test_without_time_for_a_second_check_the_first_is_all() -> None:
+    tuning = where_the_best_loses().go()
+    tuning.trials[:] = [replace(each, start_s=100.0) for each in tuning.trials]
+    tuning.outcome, tuning.budget_s = None, 150.0
+    again = Run(SimulatedRig(best_loses), tuning).go()
+    assert outcome(again) == "The gain does not hold."
+    assert again.outcome is not None
+    assert again.outcome.notes == []
+
+
+def test_the_check_says_which_workload_is_measured() -> None:
+    run = Run(SimulatedRig(), most_trials=3)
+    run.go()
+    said = [each.said for each in run.steps if each.trial is None]
+    assert said == [
+        *(
+            f"check, {whose}{what}"
+            for whose in ("flags from before", "flags found")
+            for what in (
+                ": the start",
+                ", 1 of 3: 512 in, 256 out",
+                ", 2 of 3: 128 in, 1,024 out",
+                ", 3 of 3: 8,064 in, 7,939 of them shared, 128 out",
+            )
+        ),
+    ]
 
 
 def test_a_crash_is_a_trial_and_its_value_is_not_tried_again() -> None:
@@ -257,6 +329,108 @@ def test_what_takes_long_bounds_how_many_are_tried() -> None:
     needed = 150 + 2 * (100 + 25 * 5.5 * 2) + 150
     few = begun(100, 50, needed + 5).go()
     assert len([each for each in few.trials if each.started]) >= 2
+
+
+def slow_with(name: str, value: str) -> SimulatedRig:
+    """What no plan foresees: with one value it has a fifth of the speed."""
+    return SimulatedRig(
+        lambda flags, case: by_sequences(flags, case) * (0.2 if flags.get(name) == value else 1.0)
+    )
+
+
+def measured_once(run: Run) -> tuple[list[Trial], int]:
+    """The trials that were given up, and how often the search measured a second repeat."""
+    run.tuning.seed = "the same each time"
+    tuning = run.go()
+    seconds = [seed for _, seed in run.rig.asked if seed.endswith("/2") and "/check/" not in seed]
+    return [each for each in tuning.trials if each.end == "pruned"], len(seconds)
+
+
+def test_what_is_far_behind_is_given_up_after_its_first_repeat() -> None:
+    """From the first trial on: the plan's own flags, which narrow the KV cache, come first."""
+    run = Run(slow_with("kv_cache_dtype", "fp8"), most_trials=14)
+    pruned, seconds = measured_once(run)
+    slow = [
+        each
+        for each in run.tuning.trials
+        if each.started and each.values["kv_cache_dtype"] == "fp8"
+    ]
+    assert slow[0].number == 1
+    assert {each.end for each in slow} == {"pruned"}
+    ends = [each.end for each in run.tuning.trials if each.started]
+    assert seconds == ends.count("measured"), "no second repeat of those"
+    assert all(each.value is not None and each.figures for each in pruned)
+    assert outcome(run.tuning) == "The gain holds."
+
+
+def test_under_an_slo_the_others_have_to_be_known_first() -> None:
+    """Below the median of those before it, once there are five of them."""
+    run = Run(
+        slow_with("attention_backend", "FLASHINFER"),
+        goal="goodput",
+        slo=Slo(ttft_s=9.0),
+        most_trials=20,
+    )
+    pruned, seconds = measured_once(run)
+    ends = [each.end for each in run.tuning.trials if each.started]
+    assert pruned
+    assert ends.index("pruned") >= 5
+    assert seconds == ends.count("measured")
+
+
+def many(flags: Flags) -> bool:
+    return int(flags["max_num_seqs"]) > 64
+
+
+@pytest.mark.parametrize("rig", [SimulatedRig(hangs=many), SimulatedRig(loads=many)])
+def test_the_end_of_the_budget_ends_a_trial_under_way(rig: SimulatedRig) -> None:
+    began = time.monotonic()
+    tuning = Run(rig, budget_s=0.5).go()
+    assert time.monotonic() - began < 5
+    last = [each for each in tuning.trials if each.started][-1]
+    assert (last.end, last.value, last.overran) == ("pruned", None, False)
+    assert last.why == "took too long: the end of the budget came"
+    assert last.lines, "with the end of its log"
+    assert outcome(tuning).endswith("The time ran out.")
+
+
+def test_a_trial_that_takes_far_longer_than_before_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sparkwell.app.tuning.limits.LEAST_S", 0.05)
+    hanging = Run(SimulatedRig(hangs=many))
+    hanging.tuning.seed = "the same each time"
+    tuning = hanging.go()
+    too_long = [each for each in tuning.trials if each.overran]
+    assert too_long
+    assert {(each.end, each.value) for each in too_long} == {("pruned", None)}
+    assert str(too_long[0].why).startswith("took too long: more than ")
+    crashing = Run(SimulatedRig(crash=lambda flags: "no" if many(flags) else None))
+    crashing.tuning.seed = "the same each time"
+    values = [each.values for each in crashing.go().trials]
+    assert [each.values for each in tuning.trials] == values, "it teaches what a crash does"
+    assert not many(winner(tuning))
+
+
+def test_flags_from_before_have_the_whole_budget_and_no_more() -> None:
+    run = Run(SimulatedRig(hangs=lambda _: True), budget_s=0.2)
+    said = "with its flags from before took too long: the end of the budget came"
+    with pytest.raises(TrialError, match=said) as told:
+        run.go()
+    assert "--budget" in str(told.value.hint)
+    assert [(each.number, each.end) for each in run.tuning.trials] == [(0, "pruned")]
+    assert run.saved == [1], "written down"
+    assert run.tuning.before is None
+
+
+def test_a_check_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is the check: what the search found is kept."""
+    monkeypatch.setattr("sparkwell.app.tuning.ledger.LEAST_S", 0.05)
+    rig = SimulatedRig(hangs=lambda _: any("/check/" in seed for _, seed in rig.asked))
+    run = Run(rig, budget_s=1.0, most_trials=2)
+    with pytest.raises(TrialError, match="the check could not be made: took too long"):
+        run.go()
+    assert run.tuning.outcome is None
 
 
 class Ended(Exception):  # noqa: N818 - it stands for Ctrl-C

@@ -8,10 +8,12 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 from tests.unit.app.tuning.simulated import Flags, Run, SimulatedRig
+from tests.unit.tune.made import measured
 
 from sparkwell.app.tuning.document import Tuning
 from sparkwell.app.tuning.rig import TrialError
 from sparkwell.bench.figures import Slo
+from sparkwell.bench.results import Repeat
 from sparkwell.bench.suites import Case
 from sparkwell.cli.tune.check import check_table
 from sparkwell.cli.tune.text import text
@@ -129,6 +131,33 @@ def test_one_that_was_refused_is_shown_too() -> None:
     assert re.search(r"refused +the flags from before\n +it does not fit", said)
     assert "ruled out by the plan" not in said
     assert "The end of its log" not in said
+
+
+def test_a_trial_that_took_too_long_says_so() -> None:
+    run = Run(SimulatedRig(loads=lambda flags: int(flags["max_num_seqs"]) > 64), budget_s=0.3)
+    said = shown(run.go())
+    assert re.search(r"\n1 +0 s +- +max_num_seqs=", said)
+    assert "(took too long: the end of the budget came)" in said
+
+
+class Crowded(SimulatedRig):
+    """Of a hundred requests twelve keep the SLO, somewhat sooner with more sequences."""
+
+    async def measure(self, case: Case, repeats: int, seed: str, slo: Slo | None) -> list[Repeat]:
+        seconds = 1000.0 / min(int(self.started.flags["max_num_seqs"]), 192)
+        return [
+            Repeat(measured(0.1, 100, seconds * (1 + 0.001 * at), slo, slow=88), (), 0.0)
+            for at in range(repeats)
+        ]
+
+
+@pytest.mark.parametrize("most_trials", [1, 6])
+def test_few_good_requests_among_many_are_told(most_trials: int) -> None:
+    said = shown(Run(Crowded(), goal="goodput", most_trials=most_trials).go())
+    trials = said.partition("TRIAL ")[2].partition("\n\n")[0]
+    assert trials.count("12% kept the SLO") == most_trials + 1
+    assert max(map(len, trials.splitlines())) <= 80
+    assert "! Even with the best flags (trial " in said
 
 
 def test_a_log_moves_no_terminal() -> None:

@@ -1,0 +1,87 @@
+"""What comes of a search: its best flags are checked, and where they fail the next best."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from msgspec.structs import replace
+
+from sparkwell.app.tuning.checking import Check, clients_for
+from sparkwell.app.tuning.document import Outcome
+from sparkwell.app.tuning.ledger import Ledger
+from sparkwell.app.tuning.limits import within
+from sparkwell.app.tuning.rig import Rig, TrialError
+from sparkwell.app.tuning.searching import fixed
+from sparkwell.core.errors import SparkwellError
+from sparkwell.tune.gain import Gain, holds
+from sparkwell.tune.trial import Trial
+from sparkwell.tune.values import flags_of
+from sparkwell.tune.winner import best, few_kept, worth
+
+
+@dataclass(frozen=True, slots=True)
+class Concluding:
+    """``before`` is the trial with the flags from before."""
+
+    ledger: Ledger
+    rig: Rig
+    before: Trial
+
+    async def outcome(self, winner: Trial) -> Outcome:
+        """Raises TrialError where the winner's check could not be made."""
+        first = await self._checked(winner)
+        other = None if first.holds else self._next_best(winner)
+        if other is None:
+            return first
+        try:
+            second = await self._checked(other)
+        except TrialError as error:
+            return _noting(first, f"Trial {other.number} was next: {error.message}")
+        if second.holds:
+            return _noting(second, _told(first, "was checked first"))
+        return _noting(first, _told(second, "was checked next"))
+
+    def _next_best(self, winner: Trial) -> Trial | None:
+        """None where there is no time for a second check, or nothing else is better than before."""
+        needed_s = self.ledger.check_s
+        if needed_s is None or self.ledger.left_s < needed_s:
+            return None
+        other = best([each for each in self.ledger.tuning.trials if each.number != winner.number])
+        return None if other is None or other.number == self.before.number else other
+
+    async def _checked(self, winner: Trial) -> Outcome:
+        tuning, goal = self.ledger.tuning, self.ledger.tuning.aim
+        check = Check(
+            self.rig, tuning, goal, clients_for(goal, winner), self.ledger.check_repeats,
+            lambda said: self.ledger.step(said, None),
+        )  # fmt: skip
+        tried = {**fixed(tuning, self.before.flags or {}), **flags_of(winner.values)}
+        try:
+            work = check.run(dict(tuning.given), tried)
+            found = await within(self.ledger.check_limit_s, None, work)
+        except SparkwellError as error:
+            raise TrialError(
+                f"The search is done, but the check could not be made: {error.message}",
+                hint="The same command with --resume makes it.",
+            ) from error
+        good = holds(found.gains, goal, least=worth(winner, self.before))
+        said = "The gain holds." if good else "The gain does not hold."
+        notes = [*few_kept(goal, winner), *found.notes]
+        return Outcome(said, winner.number, good, _plain(found.gains), notes=notes)
+
+
+def _plain(gains: Sequence[Gain]) -> list[dict[str, object]]:
+    return [asdict(each) for each in gains]
+
+
+def _noting(outcome: Outcome, note: str) -> Outcome:
+    return replace(outcome, notes=[f"{note}.", *outcome.notes])
+
+
+def _told(checked: Outcome, when: str) -> str:
+    """How a check came out that is not the one whose figures are kept."""
+    figures = [
+        f"{each['verdict']} on {each['workload']}"
+        for each in checked.gains
+        if each["figure"] == checked.gains[0]["figure"]
+    ]
+    return f"Trial {checked.winner} {when}; its gain does not hold ({'; '.join(figures)})"

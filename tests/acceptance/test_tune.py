@@ -132,15 +132,16 @@ def test_a_trial_that_crashes_is_kept_and_its_value_not_tried_again(home: Home) 
     assert re.search(r"failed +max_num_seqs=16(?:.*\n +)+?demo-qwen3 did not start", text)
 
 
-def test_a_trial_that_hangs_is_ended_with_the_budget(home: Home) -> None:
-    altered(home, '*"--max-num-seqs 16"*) set -- "$@" --fake-hang-after-requests 20;; esac')
+@pytest.mark.parametrize("how", ["--fake-hang-after-requests 20", "--fake-never-ready true"])
+def test_a_trial_that_hangs_is_ended_with_the_budget(home: Home, how: str) -> None:
+    altered(home, f'*"--max-num-seqs 16"*) set -- "$@" {how};; esac')
     words = ("--goal", "throughput", *SHORT, "--repeats", "1", "--budget", "50s")
     tuning = tuned(home, *words)
     hung = next(each for each in tuning["trials"] if each["end"] == "pruned")
     assert hung["why"].startswith("took too long: ")
     assert hung["values"]["max_num_seqs"] == 16
     assert tuning["spent_s"] < 75, "the engine's own watchdog needs two minutes"
-    assert hung["lines"]
+    assert ("lines" in hung) == ("hang" in how), "of a start that is taken back the log is not kept"
     assert home.run("status").returncode != 0, "no engine is left of it, and no daemon"
     assert home.engine_processes() == []
 
@@ -189,6 +190,21 @@ def test_after_one_that_was_killed_what_ran_before_runs_again(home: Home, tmp_pa
     assert after["id"] != before["id"]
     assert (after["given"], after["state"]) == (before["given"], "ready")
     assert str(home.paths.tunings) not in file.read_text(), "nothing of this host is carried"
+
+
+def test_one_that_was_killed_with_its_outcome_brings_back_when_it_is_shown(
+    home: Home, tmp_path: Path
+) -> None:
+    words = ("--goal", "throughput", *SHORT, "--repeats", "1", "--trials", "1")
+    state = ("--state", str(tmp_path / "state.json"))
+    tuning = tuned(home, *words, *state)
+    given = {"flags": ["max_num_seqs=3"], "profile": None}
+    note = {"model": MODEL, "daemon": True, "given": given, "started": 1.0}
+    (home.paths.tunings / "ran-before").write_text(json.dumps(note))
+    assert tuned(home, *words, *state) == tuning
+    [after] = home.json("ps")["instances"]
+    assert (after["given"]["flags"], after["state"]) == (["max_num_seqs=3"], "ready")
+    assert not (home.paths.tunings / "ran-before").exists()
 
 
 def test_one_that_runs_keeps_others_out_and_ends_with_its_terminal(

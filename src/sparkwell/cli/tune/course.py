@@ -19,7 +19,7 @@ from sparkwell.cli.bench.measuring import many_files, until_stopped
 from sparkwell.cli.client import run
 from sparkwell.cli.earlier import Earlier, bring_back, earlier
 from sparkwell.cli.progress import step_display
-from sparkwell.cli.tune.before import BeforeFile, right
+from sparkwell.cli.tune.before import Before, BeforeFile, right
 from sparkwell.cli.tune.rig import DaemonRig
 from sparkwell.core.errors import ConflictError, SparkwellError
 
@@ -44,33 +44,36 @@ class Course:
         keeping.save(self._file, self._tuning)  # a disk that is full is told before minutes pass
         many_files()
         with alone_here(self._context.paths.tunings):
-            self._note()
+            before = self._noted()
             try:
                 self._go()
             finally:
-                self._bring_back()
+                self._bring_back(before)
 
     def make_good(self) -> None:
-        """Bring back what a tuning that was killed after its outcome has left behind."""
-        if self._before.of(self._tuning.model) is not None:
-            with alone_here(self._context.paths.tunings):
-                self._note()
-                self._bring_back()
+        """Bring back what a tuning that was killed after its outcome has left behind.
 
-    def _note(self) -> None:
-        """Keep what is to be brought back: a tuning that is killed cannot say it any more."""
+        One that still runs does that itself.
+        """
+        if self._before.of(self._tuning.model) is not None:
+            with suppress(ConflictError), alone_here(self._context.paths.tunings):
+                self._bring_back(self._noted())
+
+    def _noted(self) -> Before:
+        """What is to be brought back, kept: a tuning that is killed cannot say it any more."""
         model = self._tuning.model
         now = run(earlier(self._context, model))
-        self._before.keep(right(model, self._before.of(model), now))
+        before = right(model, self._before.of(model), now)
+        self._before.keep(before)
+        return before
 
     def _starting(self) -> None:
         self._before.starting(self._tuning.model)
 
-    def _bring_back(self) -> None:
-        model = self._tuning.model
-        if (before := self._before.of(model)) is not None:
-            bring_back(self._context, model, Earlier(before.daemon, before.given))
-            self._before.clear()
+    def _bring_back(self, before: Before) -> None:
+        """A second Ctrl-C leaves the note: the next tuning does it."""
+        bring_back(self._context, before.model, Earlier(before.daemon, before.given))
+        self._before.clear()
 
     def _go(self) -> None:
         with step_display("tune") as show:

@@ -17,9 +17,6 @@ ASKED = ("bench", "variants", MODEL)
 FEW, MANY = "max_num_seqs=1", "balanced max_num_seqs=16"
 QUICK = ("--suite", "quick", "--concurrency", "1,8", "--requests", "16", "--repeats", "3")
 
-LATE = "The client itself woke late"
-"""On a machine that is busy: then nothing is called better."""
-
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
@@ -42,9 +39,8 @@ def test_each_is_started_measured_and_kept_and_the_model_is_left_as_it_was(home:
     kept = [json.loads(file.read_text()) for file in home.paths.benchmarks.glob("*.json")]
     rates = {each["case"]: each for each in told["figures"] if each["figure"].startswith("output")}
     notes = [note for each in kept for case in each["cases"] for note in case["notes"]]
-    assert rates["8 at once"]["best"] == MANY or any(LATE in note for note in notes)
+    assert rates["8 at once"]["best"] == MANY or notes, "a doubt keeps it away"
     assert rates["8 at once"]["values"][MANY] > 2 * rates["8 at once"]["values"][FEW]
-    assert rates["1 at once"]["best"] is None, "one client is served alike"
     assert {each["run"] for each in kept} == {one["run"], other["run"]}
     assert len({each["seed"] for each in kept}) == 1, "both were asked the same"
     assert "Output tokens/s" in picture.read_text()
@@ -59,7 +55,7 @@ def test_a_person_sees_a_column_for_each_with_a_star(home: Home) -> None:
         for line in said.partition("8 at once")[2].splitlines()
         if line.startswith("output tokens/s")
     ]
-    assert row.rstrip().endswith("*") or LATE in said
+    assert row.rstrip().endswith("*") or "\n! " in said, "a doubt keeps the star away"
     assert [line.split() for line in said.splitlines() if line.startswith("max_num_seqs ")] == [
         ["max_num_seqs", "1", "16"]
     ]
@@ -106,6 +102,7 @@ def measuring(home: Home) -> bool:
         ([FEW, FEW], "One variant alone"),
         ([FEW, "fast"], "'fast' is no variant"),
         ([FEW, "balanced latency"], "is no variant"),
+        ([FEW, 'balanced speculative_config={"method": "ngram", "x": true} max_nun_seqs=3'], "nun"),
         ([FEW, "max_nun_seqs=3"], "max_nun_seqs"),
     ],
 )

@@ -143,7 +143,7 @@ def serve_model(home: Home, *words: str) -> Place:
 
 
 def test_other_machines_are_not_let_in_before_there_is_a_key(home: Home) -> None:
-    """Of other addresses tests/unit/app/test_exposure.py speaks."""
+    """Of other addresses tests/unit/app/listener/test_exposure.py speaks."""
     done = home.run("serve", "--host", "0.0.0.0")
     assert done.returncode == 2
     assert "there are no keys" in done.stderr

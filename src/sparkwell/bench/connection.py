@@ -105,8 +105,9 @@ class Connection(asyncio.Protocol):
         self._over = asyncio.get_running_loop().create_future()
         self._reading = reading
         reading.sample.sent_s = self._clock()
-        if self._early:  # a refusal, before anything was asked
-            self.data_received(self._early)
+        early, self._early = self._early, b""
+        if early:  # a refusal, before anything was asked
+            self.data_received(early)
         if self._transport is None or self._transport.is_closing():
             self._done(_CLOSED)
         elif not self._over.done():

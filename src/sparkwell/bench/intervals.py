@@ -13,13 +13,14 @@ from sparkwell.bench.significance import p_value
 
 Verdict = Literal["more", "less", "no difference shown", "too few repeats"]
 
-# Student's t, two-sided 95 %, by degrees of freedom; beyond the last the normal's 1.960.
+# Student's t, two-sided 95 %, by degrees of freedom.
 _T95 = (
     12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160,
     2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056,
     2.052, 2.048, 2.045, 2.042,
 )  # fmt: skip
-_NORMAL95 = 1.960
+_NORMAL95, _BEYOND = 1.960, 2.46
+"""Beyond the table it is the normal's and this over the degrees of freedom, within 0.001."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,8 @@ class Ratio:
 
 def t95(freedom: float) -> float:
     """Student's t for a two-sided 95 % interval; a fraction counts as the whole number below."""
-    at = int(freedom)
-    return _NORMAL95 if at > len(_T95) else _T95[max(at, 1) - 1]
+    at = max(int(freedom), 1)
+    return _T95[at - 1] if at <= len(_T95) else _NORMAL95 + _BEYOND / at
 
 
 def interval(values: Sequence[float]) -> Interval:

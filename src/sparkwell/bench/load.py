@@ -69,13 +69,13 @@ async def closed_loop(
     """So many clients, each of which asks again as soon as it is answered."""
     sender, rest = _Sender(target, course, at_once, tell), iter(bodies)
     clients = [sender.connection() for _ in range(min(at_once, len(bodies)))]
-    await _opened(clients)
 
     async def client(connection: Connection) -> None:
         for body in rest:
             await sender.send(body, clock(), connection)
 
     with _closed(clients):
+        await _opened(clients)
         async with _measured(course):
             await _together(client(connection) for connection in clients)
 

@@ -61,7 +61,7 @@ async def measure(order: Order, measured: Measured, tell: Callable[[Progress], N
 
 
 def _ended_by(error: BaseException) -> str:
-    if isinstance(error, asyncio.CancelledError):
+    if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt)):
         return "stopped by hand"
     return f"ended by an error of Sparkwell's own: {type(error).__name__}: {error}"
 

@@ -1,14 +1,13 @@
 """Several runs of the same cases side by side, and which is the best where that was shown. Pure."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any
 
-from sparkwell.bench.comparing import by_figure, compare
+from sparkwell.bench.comparing import Compared, by_figure, compare
 from sparkwell.bench.intervals import middle_of
 from sparkwell.core.errors import UsageError
-from sparkwell.core.figure_names import wants_less
 
 Json = Mapping[str, Any]
 
@@ -17,8 +16,8 @@ Json = Mapping[str, Any]
 class Row:
     """One figure of one case in every run, None where a run has none.
 
-    ``best`` is the place of the run that is better than each other by its interval; None where no
-    run is.
+    ``best`` is the place of the run that `compare` calls better than each other; None where no run
+    is.
     """
 
     case: str
@@ -29,14 +28,13 @@ class Row:
 
 def side_by_side(runs: Sequence[Json], figures: Sequence[str]) -> list[Row]:
     """A row for each case of the first run and each of the figures that any run has of it."""
-    found = []
-    for case in runs[0]["cases"]:
-        told = [_means(run, case["name"]) for run in runs]
+    better, found = _better(runs), []
+    for case in [str(each["name"]) for each in runs[0]["cases"]]:
+        told = [_means(run, case) for run in runs]
         for figure in figures:
             values = tuple(each.get(figure) for each in told)
             if any(value is not None for value in values):
-                best = _best(runs, case["name"], figure, values)
-                found.append(Row(case["name"], figure, values, best))
+                found.append(Row(case, figure, values, _best(better, case, figure, values)))
     return found
 
 
@@ -46,21 +44,31 @@ def _means(run: Json, case: str) -> dict[str, float]:
     return {name: middle_of(of) for name, of in by_figure(repeats).items() if of}
 
 
-def _best(
-    runs: Sequence[Json], case: str, figure: str, values: Sequence[float | None]
-) -> int | None:
-    known = {place: value for place, value in enumerate(values) if value is not None}
-    if len(known) < len(runs):
-        return None
-    first = (min if wants_less(figure) else max)(known, key=lambda place: known[place])
-    others = [run for place, run in enumerate(runs) if place != first]
-    shown = all(_is_better(other, runs[first], case, figure) for other in others)
-    return first if shown else None
+Better = frozenset[tuple[int, int, str, str]]
 
 
-def _is_better(before: Json, after: Json, case: str, figure: str) -> bool:
-    """Whether the second run is the better one, beyond chance; not where it was asked otherwise."""
-    with suppress(UsageError):
-        rows = compare(before, after)
-        return any(row.better is True for row in rows if (row.case, row.figure) == (case, figure))
-    return False
+def _better(runs: Sequence[Json]) -> Better:
+    """Which run is better than which other, beyond chance, in which figure of which case."""
+    return frozenset(
+        (one, other, row.case, row.figure)
+        for one, other in permutations(range(len(runs)), 2)
+        for row in _compared(runs[other], runs[one])
+        if row.better is True
+    )
+
+
+def _compared(before: Json, after: Json) -> list[Compared]:
+    """None where they were asked nothing alike."""
+    try:
+        return compare(before, after)
+    except UsageError:
+        return []
+
+
+def _best(better: Better, case: str, figure: str, values: Sequence[float | None]) -> int | None:
+    """None where a run has not that figure; and nobody is the best alone."""
+    places = range(len(values)) if len(values) > 1 and None not in values else ()
+    for one in places:
+        if all((one, other, case, figure) in better for other in places if other != one):
+            return one
+    return None

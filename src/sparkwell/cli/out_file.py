@@ -16,7 +16,8 @@ def write_out(file: Path, data: bytes, option: str) -> None:
     """
     try:
         if _is_a_stream(file):
-            file.write_bytes(data)
+            with file.open("ab") as stream:  # what was said before stays
+                stream.write(data)
         else:
             _replace(file.resolve(), data)
     except OSError as error:
@@ -26,7 +27,9 @@ def write_out(file: Path, data: bytes, option: str) -> None:
 
 
 def _is_a_stream(file: Path) -> bool:
-    return file.exists() and not file.is_file()
+    """Also what /dev/stdout stands for: a file there that somebody else has open."""
+    is_link_to_open = file.absolute().is_relative_to("/dev") or file.is_relative_to("/proc")
+    return is_link_to_open or (file.exists() and not file.is_file())
 
 
 def _replace(target: Path, data: bytes) -> None:

@@ -215,6 +215,24 @@ async def test_a_connection_that_is_closed_at_once_is_a_failed_request(
     assert sample.status == (503 if said else None)
 
 
+class Greeting(Server):
+    """Refuses before it is asked, keeps the connection, and answers what is asked later."""
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: Writer) -> None:
+        writer.write(BUSY.replace(b"Connection: close\r\n", b""))
+        await super()._serve(reader, writer)
+
+
+async def test_a_refusal_counts_for_one_request_only() -> None:
+    server = Greeting(answer)
+    async with listening(server) as target:
+        client, samples = Slow(target, clock), [Sample(clock()) for _ in range(2)]
+        for sample in samples:
+            await client.ask(b"{}", sample, 5)
+        client.close()
+    assert [sample.error for sample in samples] == ["503: busy", None]
+
+
 async def test_an_answer_that_does_not_come_is_given_up() -> None:
     async def nothing(_number: int, _writer: Writer) -> None:
         await asyncio.sleep(3600)

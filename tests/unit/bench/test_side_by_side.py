@@ -37,6 +37,11 @@ def test_more_tokens_and_shorter_times_are_the_best() -> None:
     assert (first.values[0] or 0) > (first.values[1] or 0)
 
 
+def test_nobody_is_the_best_alone() -> None:
+    [row] = side_by_side([FAST], [RATE])
+    assert row.best is None
+
+
 def test_nobody_is_the_best_where_two_are_alike() -> None:
     other = run("other", [201, 200, 203])
     [row] = side_by_side([SLOW, FAST, other], [RATE])

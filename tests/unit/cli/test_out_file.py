@@ -1,6 +1,8 @@
 """Files that a command writes where somebody said."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -62,3 +64,13 @@ def test_a_device_is_written_and_stays_one() -> None:
     assert Path("/dev/full").is_char_device()
     write_out(Path("/dev/null"), b"rows", "--csv")
     assert Path("/dev/null").is_char_device()
+
+
+def test_standard_output_that_is_a_file_keeps_what_was_said_before_and_after(file: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from sparkwell.cli.out_file import write_out; "
+        "print('before', flush=True); write_out(Path('/dev/stdout'), b'rows\\n', '--csv')"
+    )
+    with file.open("a") as opened:
+        subprocess.run([sys.executable, "-c", program], stdout=opened, check=True)
+    assert file.read_text() == "before\nrows\n"

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sparkwell.cli.bench.measuring import measure_into, subject_of
+from sparkwell.cli.bench.measuring import as_at_ctrl_c, measure_into, subject_of
 from sparkwell.cli.bringing_up import Wanted, bring_up
 from sparkwell.cli.client import run
 from sparkwell.cli.context import Context
 from sparkwell.cli.earlier import bring_back, earlier, stop
 from sparkwell.cli.telling import tell
+from sparkwell.cli.tune.course import alone_here
 from sparkwell.cli.tune.start import alone
 from sparkwell.core.errors import SparkwellError
 
@@ -24,16 +25,20 @@ Run = Mapping[str, Any]
 def one_after_the_other(
     context: Context, wanted: Mapping[str, Wanted], wish: "BenchWish", *, quiet: bool
 ) -> dict[str, Run]:
-    """The runs, each kept as soon as it is there; the model is as it was then, however it ends."""
+    """The runs, each kept as soon as it is there; the model is as it was then, however it ends.
+
+    Raises ConflictError where another model runs, or another measurement starts models anew.
+    """
     [model] = next(iter(wanted.values())).models
     run(alone(context, model))
-    before = run(earlier(context, model))
     runs: dict[str, Run] = {}
-    try:
-        for name, each in wanted.items():
-            _try(context, name, each, wish, runs, quiet=quiet)
-    finally:
-        bring_back(context, model, before)
+    with alone_here(context.paths.tunings), as_at_ctrl_c():
+        before = run(earlier(context, model))
+        try:
+            for name, each in wanted.items():
+                _try(context, name, each, wish, runs, quiet=quiet)
+        finally:
+            bring_back(context, model, before)
     return runs
 
 
@@ -41,14 +46,13 @@ def _try(
     context: Context, name: str, wanted: Wanted, wish: "BenchWish", runs: dict[str, Run],
     *, quiet: bool,
 ) -> None:  # fmt: skip
-    """One variant; where it does not start that is told, and the others are measured."""
+    """One variant; where it does not start or answer that is told, and the others are measured."""
     try:
         run(_anew(context, wanted, quiet=quiet))
         subject = run(subject_of(context, *wanted.models))
+        _measure(context, subject, wish, lambda found: runs.update({name: found}), quiet=quiet)
     except SparkwellError as error:
         tell(click.style("! ", fg="yellow") + f"{name}: {error.message}\n{error.hint or ''}")
-        return
-    _measure(context, subject, wish, lambda found: runs.update({name: found}), quiet=quiet)
     if name in runs and not quiet:
         tell(f"{name}: kept as the run {runs[name]['run']}.")
 
@@ -69,8 +73,8 @@ def _measure(
         if measured.repeats:
             document = run_document(subject, wish, measured)
             document = {**document, "run": free_name(folder, document["run"])}
-            save(folder, document)
             got(document)
+            save(folder, document)
 
 
 async def _anew(context: Context, wanted: Wanted, *, quiet: bool) -> None:

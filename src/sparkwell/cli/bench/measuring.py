@@ -2,7 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,21 @@ async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
         raise KeyboardInterrupt from None
     finally:
         _hear_again(before)
+
+
+@contextmanager
+def as_at_ctrl_c() -> Iterator[None]:
+    """SIGTERM, and the end of the terminal, end what is done here as Ctrl-C does."""
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
+    if before[signal.SIGHUP] is signal.SIG_IGN:  # nohup's
+        del before[signal.SIGHUP]
+    for number in before:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _hear_again(before: Mapping[signal.Signals, Any]) -> None:

@@ -48,5 +48,5 @@ def _bars(axes: "Axes", names: Sequence[str], rows: Sequence[Row], scale: float)
             left = [x - _GROUP / 2 + (place + 0.5) * width for x in xs]
             axes.bar(left, heights, width, color=LINES[place % len(LINES)], label=name)
     axes.set_xticks(range(len(rows)), [row.case for row in rows])
-    axes.yaxis.set_major_formatter(lambda value, _place: f"{value:,.0f}")
+    axes.yaxis.set_major_formatter(lambda value, _place: f"{value:,g}")
     plain(axes)

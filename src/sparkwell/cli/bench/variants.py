@@ -1,6 +1,7 @@
 """`sparkwell bench variants`: a model with one set of flags after the other, asked the same."""
 
 import json
+import re
 import shlex
 import sys
 import time
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from sparkwell.bench.figures import Slo
 
 BROKEN = 1
+_WORDS = re.compile(r"\s+(?=[A-Za-z][\w.-]*(?:=|\s|$))")
+"""Between a profile and flags, and not within a flag's JSON."""
 
 
 @click.command("variants", short_help="Measure a model with several profiles or flags.")
@@ -100,7 +103,7 @@ def _is_broken(run: Run) -> bool:
 
 def _wanted(model: str, variants: Sequence[str]) -> dict[str, Wanted]:
     """A start for each variant, by its words; raises UsageError for a single one."""
-    found = {" ".join(each.split()): _variant(model, each.split()) for each in variants}
+    found = {each.strip(): _variant(model, _WORDS.split(each.strip())) for each in variants}
     if len(found) < 2:
         raise UsageError(
             "One variant alone has nothing to be compared with.",

@@ -177,7 +177,7 @@ def test_a_tuning_is_told_of_them_too(home: Home, script: Script) -> None:
     script(ttft_s=0.05, tokens_per_s=200)
     home.ok("up", MODEL)
     context = Context(home.environ, None, (), system=False)
-    rig = DaemonRig(context, MODEL, None, lambda: None)
+    rig = DaemonRig(context, MODEL, None, lambda _: None)
     asyncio.run(rig.start({}, None))
     case = replace(closed(CHAT, 4), requests=60)
     with ThreadPoolExecutor(1) as aside:

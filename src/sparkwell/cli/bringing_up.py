@@ -91,7 +91,7 @@ async def bring_up(
             ]
         except asyncio.CancelledError:
             begun.models = _new(await _begun(client, beginning, wanted))
-            await _take_back(client, begun)
+            await _take_back(client, begun, quiet)
             raise
 
 
@@ -127,11 +127,12 @@ async def _begin(client: AdminClient, wanted: Wanted) -> Json:
         ) from None
 
 
-async def _take_back(client: AdminClient, begun: Begun) -> None:
-    """Ctrl-C while waiting: leave the machine as it was."""
+async def _take_back(client: AdminClient, begun: Begun, quiet: bool) -> None:
+    """Ctrl-C while waiting, or a limit: leave the machine as it was."""
     if not begun.daemon and not begun.models:
         return
-    tell("\nStopping again …")
+    if not quiet:
+        tell("\nStopping again …")
     if begun.daemon:
         # Answered at once, so that a second Ctrl-C cannot come in between.
         await client.post("shutdown", {"stop_engines": True})

@@ -18,7 +18,7 @@ Verdict = Literal["better", "worse", "no difference shown", "too few repeats"]
 class Gain:
     """One figure of one workload with the flags from before and with those found.
 
-    ``ratio`` is found over before; None where one of them is zero.
+    ``ratio`` is found over before; None where a repeat of one of them is zero.
     """
 
     workload: str
@@ -49,11 +49,9 @@ def _gain(
     *, tuned_on: bool,
 ) -> Gain:  # fmt: skip
     one, other = ([_figure(each, name) for each in runs] for runs in (before, after))
-    told = ratio(one, other)
-    means = fmean(one), fmean(other)
-    return Gain(
-        workload, tuned_on, name, *means, told, _verdict(told, *means, less=wants_less(name))
-    )
+    told, less = ratio(one, other), wants_less(name)
+    verdict = _unlike(one, other, less) if told is None else _verdict(told, less)
+    return Gain(workload, tuned_on, name, fmean(one), fmean(other), told, verdict)
 
 
 def _figure(figures: Figures, name: str) -> float:
@@ -61,9 +59,17 @@ def _figure(figures: Figures, name: str) -> float:
     return by_name(figures).get(name, math.inf if wants_less(name) else 0.0)
 
 
-def _verdict(told: Ratio | None, before: float, after: float, *, less: bool) -> Verdict:
-    if told is None:  # one of them is zero: from nothing to something needs no interval
-        return "no difference shown" if before == after else _named(after > before, less)
+def _unlike(before: Sequence[float], after: Sequence[float], less: bool) -> Verdict:
+    """Without a ratio: from nothing to something needs none, nothing in one repeat may be chance.
+
+    Nothing is zero, and for a time that it has no limit.
+    """
+    nothing = [all(each in (0.0, math.inf) for each in side) for side in (before, after)]
+    more, same = fmean(after) > fmean(before), fmean(after) == fmean(before)
+    return _named(more, less) if any(nothing) and not same else "no difference shown"
+
+
+def _verdict(told: Ratio, less: bool) -> Verdict:
     if told.verdict in ("more", "less"):
         return _named(told.verdict == "more", less)
     return "too few repeats" if told.verdict == "too few repeats" else "no difference shown"
@@ -77,20 +83,31 @@ def holds(found: Sequence[Gain], goal: Goal, *, least: float = 1.0) -> bool:
     """Whether the goal's figure is better on the workload that was tuned on, and nowhere worse.
 
     ``least`` is the ratio that is worth it. Where the goal is one thing and an SLO bounds it, the
-    flags found have to keep it there; where those from before did not, that is the gain.
+    flags found have to keep it there; where those from before did not, and that is no chance, it is
+    the gain, which may cost speed wherever more requests keep the SLO for it.
     """
     own = [each for each in found if each.figure == goal.figure]
     if goal.slo is not None and goal.figure != "goodput":
         [share] = [each for each in found if each.figure == "good_share" and each.tuned_on]
-        if min(share.before, share.after) < KEPT_SHARE:
-            return share.after >= KEPT_SHARE
+        if share.after < KEPT_SHARE:
+            return False
+        if share.before < KEPT_SHARE and share.verdict == "better":
+            return all(each.verdict != "worse" or _is_kept_more(found, each) for each in own)
     enough = all(_factor(each, goal) >= least for each in own if each.tuned_on)
     better = any(each.tuned_on and each.verdict == "better" for each in own)
     return enough and better and all(each.verdict != "worse" for each in own)
 
 
+def _is_kept_more(found: Sequence[Gain], loss: Gain) -> bool:
+    """Whether more requests keep the SLO on the workload where the goal's figure is worse."""
+    return any(
+        (each.figure, each.workload, each.verdict) == ("good_share", loss.workload, "better")
+        for each in found
+    )
+
+
 def _factor(gain: Gain, goal: Goal) -> float:
     """By how much it is better; without limit where there was nothing before."""
     if gain.ratio is None:
-        return math.inf
+        return {"better": math.inf, "worse": 0.0}.get(gain.verdict, 1.0)
     return 1 / gain.ratio.value if goal.wants_less else gain.ratio.value

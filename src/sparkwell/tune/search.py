@@ -62,7 +62,7 @@ class Search:
         self._trials: list[Trial] = []
         for each in trials:
             self._learn(each)
-        self._sampler.remember(trials)
+        self._sampler.remember([each for each in trials if not each.cut])
 
     def suggest(self, values: Mapping[str, Value]) -> None:
         """Try these before others."""
@@ -130,8 +130,10 @@ class Search:
         return [each for each in self._trials if each.counts]
 
     def _learn(self, trial: Trial) -> None:
+        """With a longer budget what the end of it has cut may be tried again."""
         self._trials.append(trial)
-        self._known[_key(trial.values)] = trial
+        if not trial.cut:
+            self._known[_key(trial.values)] = trial
 
 
 def _key(values: Mapping[str, Value]) -> Key:

@@ -45,6 +45,11 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Whether it was measured whole, and kept the SLO if there is one."""
         return self.end == "measured" and self.kept
 
+    @property
+    def cut(self) -> bool:
+        """Whether the end of the budget came before its first figures: that says nothing of it."""
+        return self.end == "pruned" and self.value is None and not self.overran
+
 
 def ruled_out(
     number: int, values: dict[str, Any], why: str | None, expected: float | None, *, at: float

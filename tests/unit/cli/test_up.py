@@ -57,6 +57,9 @@ class Client:
             "state": state,
             "last_lines": [],
             "start_s": None,
+            "phase": "queue",
+            "phase_title": "waiting",
+            "elapsed_s": 0.0,
         }
         return {"instances": [shown], "gateway": "http://x"}
 
@@ -126,6 +129,21 @@ async def test_one_that_has_begun_is_taken_back(client: Client, tmp_path: Path) 
     await asyncio.sleep(0.01)
     await interrupted(task)
     assert client.posted == [("up", None), ("down", "m")]
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+async def test_taking_back_is_told_unless_it_is_quiet(
+    client: Client, tmp_path: Path, capsys: pytest.CaptureFixture[str], quiet: bool
+) -> None:
+    """Each start of a tuning that a limit cuts would say it, in the middle of what it shows."""
+    client.states = ["starting"]
+    context = Context({"SPARKWELL_HOME": str(tmp_path)}, None, (), system=False)
+    task = asyncio.create_task(bring_up(context, Wanted(("m",)), quiet=quiet))
+    client.answer.set_result({"instances": [BEGUN]})
+    await asyncio.sleep(0.01)
+    await interrupted(task)
+    assert client.asked == ["up", "down"]
+    assert ("Stopping again" in capsys.readouterr().err) is not quiet
 
 
 async def test_what_ran_before_goes_on(client: Client, tmp_path: Path) -> None:

@@ -56,8 +56,33 @@ def test_answers_that_never_came_took_longer_than_any() -> None:
         assert (found.ratio, found.verdict) == (None, verdict)
 
 
-def gain(verdict: str, *, tuned_on: bool, figure: str = "goodput") -> Gain:
-    return Gain("w", tuned_on, figure, 1.0, 2.0, None, verdict)  # type: ignore[arg-type]
+def test_one_repeat_with_nothing_among_several_shows_no_difference() -> None:
+    """Means alone would call it better, without limit."""
+    none, some = measured(5.0, slo=SLO), measured(slo=SLO)
+    mixed, whole = [some, none, some], [some, some, measured(slo=SLO, seconds=11.0)]
+    for before, after in ((mixed, whole), (whole, mixed), (mixed, [none, some, some])):
+        own, *_ = gains(GOODPUT, "w", before, after, tuned_on=True)
+        assert (own.ratio, own.verdict) == (None, "no difference shown")
+        assert not holds([own], GOODPUT)
+    found, *_ = gains(GOODPUT, "w", mixed, [none] * 3, tuned_on=True)
+    assert found.verdict == "worse", "all of one side"
+
+
+def test_one_repeat_without_an_answer_shows_no_difference() -> None:
+    goal = Goal("latency", None, (2,))
+    before, after = [measured(2.0), measured(count=0), measured(2.1)], [measured(0.2)] * 3
+    found, _ = gains(goal, "w", before, after, tuned_on=True)
+    assert found.verdict == "no difference shown"
+
+
+def test_what_cannot_be_compared_counts_as_much_as_before() -> None:
+    found = [gain("better", tuned_on=True), gain("no difference shown", tuned_on=True)]
+    assert holds(found, GOODPUT)
+    assert not holds(found, GOODPUT, least=1.05)
+
+
+def gain(verdict: str, *, tuned_on: bool, figure: str = "goodput", workload: str = "w") -> Gain:
+    return Gain(workload, tuned_on, figure, 1.0, 2.0, None, verdict)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -80,27 +105,53 @@ def test_another_figure_does_not_decide() -> None:
     assert holds(found, GOODPUT)
 
 
-def shares(before: float, after: float) -> Gain:
-    return Gain("w", True, "good_share", before, after, None, "no difference shown")
+def shares(
+    before: float, after: float, verdict: str = "no difference shown", workload: str = "w"
+) -> Gain:
+    own = workload == "w"
+    return Gain(workload, own, "good_share", before, after, None, verdict)  # type: ignore[arg-type]
 
 
 BOUNDED = Goal("throughput", SLO, (16,))
 
 
 @pytest.mark.parametrize(
-    ("verdict", "before", "after", "said"),
+    ("verdict", "before", "after", "share", "said"),
     [
-        ("better", 1.0, 0.5, False),
-        ("worse", 0.5, 1.0, True),
-        ("better", 1.0, 0.96, True),
-        ("no difference shown", 1.0, 1.0, False),
+        ("better", 1.0, 0.5, "worse", False),
+        ("worse", 0.5, 1.0, "better", True),
+        ("better", 1.0, 0.96, "no difference shown", True),
+        ("no difference shown", 1.0, 1.0, "no difference shown", False),
+        ("worse", 0.947, 0.953, "no difference shown", False),
+        ("better", 0.947, 0.953, "no difference shown", True),
     ],
 )
 def test_where_an_slo_bounds_the_goal_it_has_to_be_kept(
-    verdict: str, before: float, after: float, said: bool
+    verdict: str, before: float, after: float, share: str, said: bool
 ) -> None:
     own = gain(verdict, tuned_on=True, figure="output_tokens_per_s")
-    assert holds([own, shares(before, after)], BOUNDED) is said
+    assert holds([own, shares(before, after, share)], BOUNDED) is said
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "share", "said"),
+    [
+        ("worse", "no difference shown", False),
+        ("worse", "better", True),
+        ("no difference shown", "no difference shown", True),
+    ],
+)
+def test_keeping_the_slo_costs_speed_only_where_more_requests_keep_it(
+    elsewhere: str, share: str, said: bool
+) -> None:
+    figure = "output_tokens_per_s"
+    found = [
+        gain("worse", tuned_on=True, figure=figure),
+        shares(0.5, 1.0, "better"),
+        gain(elsewhere, tuned_on=False, figure=figure, workload="long"),
+        shares(0.9, 0.95, share, workload="long"),
+    ]
+    assert holds(found, BOUNDED) is said
 
 
 def test_a_narrow_cache_has_to_gain_enough_in_the_check_too() -> None:

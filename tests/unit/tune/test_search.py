@@ -156,6 +156,25 @@ def test_without_a_trial_that_counts_nothing_is_far_behind() -> None:
     assert not search.is_hopeless(0.1)
 
 
+@pytest.mark.parametrize("overran", [False, True])
+def test_what_the_budgets_end_cut_is_tried_again(overran: bool) -> None:
+    """It was the budget that was too small; one that took too long would again."""
+    knob = Knob("max_num_seqs", (16, 64), ordered=True)
+    cut = Trial(
+        number=1, values={"max_num_seqs": 64}, end="pruned", at=0.0, overran=overran,
+        why="took too long",
+    )  # fmt: skip
+    first = Trial(
+        number=0, values={"max_num_seqs": 16}, end="measured", at=0.0, value=2.0, kept=True
+    )
+    search = Search((knob,), [first, cut], nothing, seed=1)
+    search.suggest({"max_num_seqs": 64})
+    found, _ = search.next()
+    assert (found is None) is overran
+    if found is not None:
+        assert found.values == cut.values
+
+
 @pytest.mark.parametrize("end", ["failed", "refused", "passed over", "pruned"])
 def test_every_end_is_remembered(end: str) -> None:
     """Optuna takes them all, with no value or with one."""

@@ -74,7 +74,8 @@ def _plain(gains: Sequence[Gain]) -> list[dict[str, object]]:
 
 
 def _noting(outcome: Outcome, note: str) -> Outcome:
-    return replace(outcome, notes=[f"{note}.", *outcome.notes])
+    """With a note that ends in one full stop: of an error's message it is there already."""
+    return replace(outcome, notes=[f"{note.removesuffix('.')}.", *outcome.notes])
 
 
 def _told(checked: Outcome, when: str) -> str:

@@ -1,6 +1,7 @@
 """What the plan says of flags before a start with them: whether they fit, what to expect."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from sparkwell.app.planning.planning import Planning, Wish
 from sparkwell.app.tuning.document import Tuning
@@ -8,6 +9,7 @@ from sparkwell.app.tuning.workloads import cases
 from sparkwell.bench.beside import Expected, expected
 from sparkwell.bench.suites import Case
 from sparkwell.core.errors import SparkwellError
+from sparkwell.planner.pace import AS_MODELLED
 from sparkwell.planner.plan import Plan
 from sparkwell.tune.goal import Goal
 from sparkwell.tune.knobs import Value
@@ -44,13 +46,18 @@ class Plans:
             return Foretold(error.message)
         if not plan.fits:
             return Foretold(plan.problems[0].message)
-        return Foretold(value=_worth(goal, case, expected(plan, case)))
+        return Foretold(value=_worth(goal, case, expected(_as_modelled(plan), case)))
 
 
 def foretelling(tuning: Tuning, plans: Plans, kept: Flags) -> Foretell:
     """Of the workload that is tuned on, with values beside the flags that every trial keeps."""
     [case] = cases(tuning.loads[0], tuning.clients[-1:])
     return lambda values: plans.foretold(tuning.aim, case, {**kept, **values}, tuning.profile)
+
+
+def _as_modelled(plan: Plan) -> Plan:
+    """Runs that were kept correct the plan of just their flags: others could not be compared."""
+    return replace(plan, question=replace(plan.question, pace=AS_MODELLED))
 
 
 def _worth(goal: Goal, case: Case, told: Expected | None) -> float | None:

@@ -20,6 +20,7 @@ from sparkwell.tune.winner import best, few_kept, unmet
 
 PlansOf = Callable[[str], Plans]
 PlaceOf = Callable[[str, str], Place]
+LOG_KEPT = "`sparkwell tune show` has the end of its log"
 
 
 class Tuner:
@@ -100,13 +101,14 @@ def no_first(model: str, trial: Trial) -> TrialError:
     if trial.end == "pruned":
         return TrialError(
             f"{model} with its flags from before {trial.why}.",
-            hint="Give a longer --budget, fewer --clients, or shorter answers. `sparkwell tune "
-            "show` has the end of its log.",
+            hint="Give a longer --budget, fewer --clients, or shorter answers."
+            + (f" {LOG_KEPT}." if trial.lines else ""),
         )
     return TrialError(
         f"{model} does not serve with its flags from before: {trial.why}",
-        hint="`sparkwell tune show` has the end of its log; `sparkwell up` and `sparkwell "
-        "doctor` say more. Mend that, then the same command with --resume goes on.",
+        hint=(f"{LOG_KEPT}; " if trial.lines else "")
+        + "`sparkwell up` and `sparkwell doctor` say more. Mend that, then the same command with "
+        "--resume goes on.",
     )
 
 

@@ -4,7 +4,7 @@ It lies in the tunings' folder and not in a tuning's file: that can be carried t
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,33 +13,39 @@ import msgspec
 from sparkwell.cli.earlier import Earlier
 from sparkwell.core.errors import EnvironmentFault
 from sparkwell.core.whole_files import write_whole
+from sparkwell.engines.vllm import read_flag
 
 BEGINS_WITHIN_S = 120.0
 """Of being asked for: an engine that began later, somebody else has started."""
 
 
 class Before(msgspec.Struct, frozen=True):
-    """``started`` is when the tuning last began to start the model, in Unix time; None is never."""
+    """``started`` is when the tuning last began to start the model, in Unix time; None is never.
+
+    ``trial`` are the flags of that start, as `up` was given them.
+    """
 
     model: str
     daemon: bool
     given: dict[str, Any] | None = None
     started: float | None = None
+    trial: list[str] = []
 
 
 class BeforeFile:
-    """The one note of this host; whoever writes it has the lock of the tunings."""
+    """The note of one model; whoever writes it has the lock of the tunings."""
 
-    def __init__(self, folder: Path) -> None:
-        self._file = folder / "ran-before"
+    def __init__(self, folder: Path, model: str) -> None:
+        self._model = model
+        self._file = folder / f"ran-before-{model.replace('/', '-')}"
 
-    def of(self, model: str) -> Before | None:
-        """What a tuning of the model that was killed has left; None without, or of another."""
+    def read(self) -> Before | None:
+        """What a tuning of the model that was killed has left; None without."""
         try:
             kept = msgspec.json.decode(self._file.read_bytes(), type=Before)
         except (OSError, msgspec.MsgspecError):
             return None
-        return kept if kept.model == model else None
+        return kept if kept.model == self._model else None
 
     def keep(self, before: Before) -> None:
         """Write it down; EnvironmentFault as where a disk is full."""
@@ -51,10 +57,10 @@ class BeforeFile:
                 hint="Make room there, and run the same command again.",
             ) from error
 
-    def starting(self, model: str) -> None:
-        """The model is about to be started for a trial."""
-        if (kept := self.of(model)) is not None:
-            self.keep(msgspec.structs.replace(kept, started=time.time()))
+    def starting(self, flags: Sequence[str]) -> None:
+        """The model is about to be started for a trial, with such flags for `up`."""
+        if (kept := self.read()) is not None:
+            self.keep(msgspec.structs.replace(kept, started=time.time(), trial=list(flags)))
 
     def clear(self) -> None:
         """It has been brought back, or whoever asked has been told that it could not."""
@@ -72,10 +78,21 @@ def right(model: str, kept: Before | None, now: Earlier) -> Before:
 
 
 def _is_ours(kept: Before, now: Earlier) -> bool:
-    """Whether what runs of the model was started by the tuning that was killed."""
+    """Whether what runs of the model was started by the tuning that was killed.
+
+    A daemon that comes again, as after a reboot, starts the trial's engine anew: that is known by
+    its flags, where there are any. A plain `up` may be anybody's.
+    """
     if kept.started is None:
         return False
+    if kept.trial and now.given is not None and _same(kept.trial, now.given["flags"]):
+        return True
     return now.started_at is None or 0 <= now.started_at - kept.started <= BEGINS_WITHIN_S
+
+
+def _same(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether they are the same flags: the daemon reads values, and writes them in its own way."""
+    return dict(map(read_flag, one)) == dict(map(read_flag, other))
 
 
 def _plain(given: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -35,9 +35,9 @@ class Course:
     def __init__(self, context: "Context", file: Path, tuning: "Tuning", *, quiet: bool) -> None:
         self._context, self._file, self._tuning = context, file, tuning
         self._quiet = quiet
-        self._before = BeforeFile(context.paths.tunings)
+        self._before = BeforeFile(context.paths.tunings, tuning.model)
         version = None if tuning.place is None else tuning.place.version
-        self._rig = DaemonRig(context, tuning.model, version, self._starting)
+        self._rig = DaemonRig(context, tuning.model, version, self._before.starting)
 
     def run(self) -> None:
         """Search, check, write the overlay; whatever happens, what was there before is again."""
@@ -53,22 +53,21 @@ class Course:
     def make_good(self) -> None:
         """Bring back what a tuning that was killed after its outcome has left behind.
 
-        One that still runs does that itself.
+        One that still runs does that itself, and another call may have done it meanwhile.
         """
-        if self._before.of(self._tuning.model) is not None:
-            with suppress(ConflictError), alone_here(self._context.paths.tunings):
+        if self._before.read() is None:
+            return
+        with suppress(ConflictError), alone_here(self._context.paths.tunings):
+            if self._before.read() is not None:
                 self._bring_back(self._noted())
 
     def _noted(self) -> Before:
         """What is to be brought back, kept: a tuning that is killed cannot say it any more."""
         model = self._tuning.model
         now = run(earlier(self._context, model))
-        before = right(model, self._before.of(model), now)
+        before = right(model, self._before.read(), now)
         self._before.keep(before)
         return before
-
-    def _starting(self) -> None:
-        self._before.starting(self._tuning.model)
 
     def _bring_back(self, before: Before) -> None:
         """A second Ctrl-C leaves the note: the next tuning does it."""
@@ -131,8 +130,8 @@ def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise ConflictError(
-            "A tuning runs here already; two would stop each other's engines.",
-            hint="`sparkwell tune list` names it. Wait for its end, or end it with Ctrl-C there.",
+            "Another tuning, or measurement of variants, runs here: both would stop engines.",
+            hint="Wait for its end, or end it with Ctrl-C there.",
         ) from None
 
 

@@ -35,12 +35,13 @@ LOG_BYTES = 100_000
 class DaemonRig:
     """Starts and stops one model; what measures it asks the engine itself, not the gateway.
 
-    ``version`` is the engine's, where it has to be that one; ``starting`` is told of each start.
+    ``version`` is the engine's, where it has to be that one; ``starting`` is told of each start,
+    with its flags as `up` is given them.
     """
 
     def __init__(
         self, context: "Context", model: str, version: str | None = None,
-        starting: Callable[[], None] = lambda: None,
+        starting: Callable[[Sequence[str]], None] = lambda _: None,
     ) -> None:  # fmt: skip
         self._context, self._model, self._version = context, model, version
         self._starting = starting
@@ -57,9 +58,9 @@ class DaemonRig:
     async def start(self, flags: "Mapping[str, FlagValue]", profile: str | None) -> Started:
         """In the place of what runs of the model."""
         await stop(self._context, self._model)
-        self._starting()
-        self._instance = None
         sets = tuple(said(name, value) for name, value in flags.items())
+        self._starting(sets)
+        self._instance = None
         wanted = Wanted((self._model,), sets, profile)
         try:
             [self._instance] = await bring_up(self._context, wanted, quiet=True)

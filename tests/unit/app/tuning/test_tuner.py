@@ -10,6 +10,7 @@ from tests.unit.app.tuning.simulated import BEFORE, Flags, Run, SimulatedRig, Sp
 
 from sparkwell.app.tuning.document import Tuning
 from sparkwell.app.tuning.rig import TrialError
+from sparkwell.app.tuning.tuner import no_first
 from sparkwell.bench.figures import Slo
 from sparkwell.bench.suites import Case
 from sparkwell.tune.trial import Trial
@@ -160,6 +161,23 @@ def test_where_those_fail_too_it_ends_and_both_are_told() -> None:
     assert not note.startswith(f"Trial {best} ")
     checks = [seed for _, seed in run.rig.asked if "/check/" in seed]
     assert len(checks) == 2 * 2 * 3, "two sets of flags on three workloads, twice"
+
+
+def test_where_the_next_best_cannot_be_checked_that_is_noted() -> None:
+    run = where_the_best_loses()
+    gone = SimulatedRig(
+        best_loses,
+        crash=lambda _: (
+            "It is gone." if sum("/check/" in seed for _, seed in gone.asked) >= 6 else None
+        ),
+    )
+    run.rig = gone
+    tuning = run.go()
+    assert outcome(tuning) == "The gain does not hold."
+    assert tuning.outcome is not None
+    [note] = tuning.outcome.notes
+    assert " was next: The search is done, but the check could not be made: It is gone." in note
+    assert not note.endswith("..")
 
 
 def test_without_time_for_a_second_check_the_first_is_all() -> None:
@@ -384,9 +402,14 @@ def many(flags: Flags) -> bool:
 
 @pytest.mark.parametrize("rig", [SimulatedRig(hangs=many), SimulatedRig(loads=many)])
 def test_the_end_of_the_budget_ends_a_trial_under_way(rig: SimulatedRig) -> None:
+    """Of which two seconds are left, so that a machine that stands still for one does no harm."""
+    known = Run(SimulatedRig(), most_trials=1).go()
+    first = replace(known.trials[0], start_s=0.0, measure_s=0.0)
+    known.trials[:], known.outcome, known.most_trials = [first], None, 12
+    known.budget_s, known.spent_s = 5.0, 3.0
     began = time.monotonic()
-    tuning = Run(rig, budget_s=0.5).go()
-    assert time.monotonic() - began < 5
+    tuning = Run(rig, known).go()
+    assert time.monotonic() - began < 20
     last = [each for each in tuning.trials if each.started][-1]
     assert (last.end, last.value, last.overran) == ("pruned", None, False)
     assert last.why == "took too long: the end of the budget came"
@@ -397,7 +420,7 @@ def test_the_end_of_the_budget_ends_a_trial_under_way(rig: SimulatedRig) -> None
 def test_a_trial_that_takes_far_longer_than_before_is_given_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("sparkwell.app.tuning.limits.LEAST_S", 0.05)
+    monkeypatch.setattr("sparkwell.app.tuning.limits.LEAST_S", 0.5)
     hanging = Run(SimulatedRig(hangs=many))
     hanging.tuning.seed = "the same each time"
     tuning = hanging.go()
@@ -423,11 +446,23 @@ def test_flags_from_before_have_the_whole_budget_and_no_more() -> None:
     assert run.tuning.before is None
 
 
+@pytest.mark.parametrize("lines", [[], ["INFO loading"]])
+@pytest.mark.parametrize("end", ["pruned", "refused", "failed"])
+def test_only_of_a_log_that_was_kept_the_end_is_promised(end: Any, lines: list[str]) -> None:
+    """A start that took too long is taken back, and its log with it."""
+    trial = Trial(number=0, values={}, end=end, at=0.0, why="took too long", lines=lines)
+    hint = str(no_first("m", trial).hint)
+    assert ("`sparkwell tune show` has the end of its log" in hint) is bool(lines)
+    assert "sparkwell" in hint or "--budget" in hint
+
+
 def test_a_check_that_hangs_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where it is the check: what the search found is kept."""
     monkeypatch.setattr("sparkwell.app.tuning.ledger.LEAST_S", 0.05)
+    searched = Run(SimulatedRig(), most_trials=2).go()
+    searched.outcome, searched.budget_s = None, 0.2
     rig = SimulatedRig(hangs=lambda _: any("/check/" in seed for _, seed in rig.asked))
-    run = Run(rig, budget_s=1.0, most_trials=2)
+    run = Run(rig, searched)
     with pytest.raises(TrialError, match="the check could not be made: took too long"):
         run.go()
     assert run.tuning.outcome is None

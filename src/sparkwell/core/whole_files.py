@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _OWN = 0o600
+_SUFFIX = ".tmp"
 _PREFIX_LENGTH = 50
 """Of the target's name: with what is added a draft of the longest name has one that is allowed."""
 
@@ -21,8 +22,7 @@ def draft(target: Path, data: bytes, *, like_before: bool = False) -> Iterator[P
     It is for this user alone; with ``like_before`` it has mode and owner of what is there. Unless
     it has been given another name by then it is gone at the end.
     """
-    prefix = f".{target.name[:_PREFIX_LENGTH]}."
-    descriptor, name = tempfile.mkstemp(".tmp", prefix, target.parent)  # mode 0600
+    descriptor, name = tempfile.mkstemp(_SUFFIX, _prefix(target), target.parent)  # mode 0600
     made = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -34,6 +34,17 @@ def draft(target: Path, data: bytes, *, like_before: bool = False) -> Iterator[P
         yield made
     finally:
         made.unlink(missing_ok=True)
+
+
+def clear_drafts(target: Path) -> None:
+    """Remove drafts of it that killed processes have left; only where nobody can be writing one."""
+    for each in target.parent.iterdir():
+        if each.name.startswith(_prefix(target)) and each.name.endswith(_SUFFIX):
+            each.unlink(missing_ok=True)
+
+
+def _prefix(target: Path) -> str:
+    return f".{target.name[:_PREFIX_LENGTH]}."
 
 
 def write_whole(target: Path, data: bytes) -> None:

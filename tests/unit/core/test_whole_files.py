@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkwell.core.whole_files import draft, write_new, write_whole
+from sparkwell.core.whole_files import clear_drafts, draft, write_new, write_whole
 
 Write = Callable[[Path, bytes], None]
 BOTH = pytest.mark.parametrize("write", [write_whole, write_new])
@@ -147,3 +147,16 @@ def test_a_file_of_somebody_else_stays_theirs(file: Path) -> None:
 def test_the_longest_names_have_room_for_a_draft(tmp_path: Path, write: Write, name: str) -> None:
     write(tmp_path / name, b"text")
     assert alone(tmp_path / name)
+
+
+def test_drafts_that_a_killed_process_left_are_cleared_and_nothing_else(tmp_path: Path) -> None:
+    target, other = tmp_path / "note-a", tmp_path / "note-b"
+    for each in (target, other):
+        each.write_bytes(b"kept")
+    left = tmp_path / ".note-a.x1y2.tmp"
+    others = [tmp_path / ".note-b.x1y2.tmp", tmp_path / ".note-a.txt", tmp_path / "note-a.tmp"]
+    for each in (left, *others):
+        each.write_bytes(b"half")
+    clear_drafts(target)
+    assert not left.exists()
+    assert all(each.exists() for each in (target, other, *others))

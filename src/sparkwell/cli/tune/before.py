@@ -12,7 +12,7 @@ import msgspec
 
 from sparkwell.cli.earlier import Earlier
 from sparkwell.core.errors import EnvironmentFault
-from sparkwell.core.whole_files import write_whole
+from sparkwell.core.whole_files import clear_drafts, write_whole
 from sparkwell.engines.vllm import read_flag
 
 BEGINS_WITHIN_S = 120.0
@@ -65,6 +65,7 @@ class BeforeFile:
     def clear(self) -> None:
         """It has been brought back, or whoever asked has been told that it could not."""
         self._file.unlink(missing_ok=True)
+        clear_drafts(self._file)
 
 
 def right(model: str, kept: Before | None, now: Earlier) -> Before:

@@ -120,3 +120,11 @@ def test_one_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     with pytest.raises(EnvironmentFault, match="could not be written"):
         BeforeFile(tmp_path / "taken", "m").keep(KILLED)
+
+
+def test_what_a_kill_in_the_midst_of_writing_left_is_gone_with_the_note(tmp_path: Path) -> None:
+    note = BeforeFile(tmp_path, "a/m")
+    note.keep(Before("a/m", daemon=False))
+    (tmp_path / ".ran-before-a-m.9qpwn641.tmp").write_bytes(b"{")
+    note.clear()
+    assert list(tmp_path.iterdir()) == []

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sparkwell.cli.alone import alone, alone_here
 from sparkwell.cli.bench.measuring import as_at_ctrl_c, measure_into, subject_of
 from sparkwell.cli.bringing_up import Wanted, bring_up
 from sparkwell.cli.client import run
 from sparkwell.cli.context import Context
 from sparkwell.cli.earlier import bring_back, earlier, stop
 from sparkwell.cli.telling import tell
-from sparkwell.cli.tune.course import alone_here
-from sparkwell.cli.tune.start import alone
 from sparkwell.core.errors import SparkwellError
 
 if TYPE_CHECKING:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from sparkwell.catalog.tuned import GoalName
+from sparkwell.cli.alone import alone
 from sparkwell.cli.client import Json, run
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.cli.options import SloOption, WithModel
 from sparkwell.cli.times import Span
 from sparkwell.cli.tune.runs import apply, list_, show
-from sparkwell.cli.tune.start import alone, have_optuna
+from sparkwell.cli.tune.start import have_optuna
 from sparkwell.planner.profile_names import PROFILES
 
 if TYPE_CHECKING:

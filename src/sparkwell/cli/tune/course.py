@@ -1,9 +1,6 @@
 """A tuning as the command line runs it: progress, what is kept, the machine left as it was."""
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +12,7 @@ from sparkwell.app.tuning.beginning import place
 from sparkwell.app.tuning.foretelling import Plans
 from sparkwell.app.tuning.ledger import Ledger, Step
 from sparkwell.app.tuning.tuner import Tuner
+from sparkwell.cli.alone import alone_here
 from sparkwell.cli.bench.measuring import many_files, until_stopped
 from sparkwell.cli.client import run
 from sparkwell.cli.earlier import Earlier, bring_back, earlier
@@ -111,28 +109,6 @@ class Course:
         own = context.models.changes_of(tuning.model).flags
         done = apply(tuning, context.paths.tuned, own)
         ledger.applied(str(done.file), done.outweighed)
-
-
-@contextmanager
-def alone_here(folder: Path) -> Iterator[None]:
-    """No second tuning beside this one; raises ConflictError."""
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        _lock(descriptor)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise ConflictError(
-            "Another tuning, or measurement of variants, runs here: both would stop engines.",
-            hint="Wait for its end, or end it with Ctrl-C there.",
-        ) from None
 
 
 def _show(show: "Show", step: Step, budget_s: float) -> None:

@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import pytest
 
+from sparkwell.cli.alone import alone_here
 from sparkwell.cli.bench import in_turn
 from sparkwell.cli.bench.variants import _wanted
 from sparkwell.cli.bringing_up import Wanted
 from sparkwell.cli.context import Context
-from sparkwell.cli.tune.course import alone_here
 from sparkwell.core.errors import EnvironmentFault, NotReadyError, UsageError
 
 NAMES = ("a", "b", "c")

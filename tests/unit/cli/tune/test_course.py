@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.unit.app.tuning.simulated import Run, SimulatedRig
 
+from sparkwell.cli.alone import alone_here
 from sparkwell.cli.context import Context
 from sparkwell.cli.tune import course as module
 from sparkwell.cli.tune.before import Before, BeforeFile
@@ -44,7 +45,7 @@ def test_what_another_call_has_brought_back_meanwhile_is_left(
 ) -> None:
     """Between the look at the note and the lock: what runs now would be started once more."""
     course, note = made(tmp_path)
-    real = module.alone_here
+    real = alone_here
 
     @contextmanager
     def after_another(folder: Path) -> Iterator[None]:

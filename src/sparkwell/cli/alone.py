@@ -13,7 +13,7 @@ from sparkwell.core.errors import ConflictError
 
 @contextmanager
 def alone_here(folder: Path) -> Iterator[None]:
-    """No second tuning beside this one; raises ConflictError."""
+    """Keep out whatever else starts models anew; raises ConflictError where it is at it."""
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -52,8 +52,6 @@ def _try(
         _measure(context, subject, wish, lambda found: runs.update({name: found}), quiet=quiet)
     except SparkwellError as error:
         tell(click.style("! ", fg="yellow") + f"{name}: {error.message}\n{error.hint or ''}")
-    if name in runs and not quiet:
-        tell(f"{name}: kept as the run {runs[name]['run']}.")
 
 
 def _measure(
@@ -74,6 +72,8 @@ def _measure(
             document = {**document, "run": free_name(folder, document["run"])}
             got(document)
             save(folder, document)
+            if not quiet:
+                tell(f"Kept as the run {document['run']}.")
 
 
 async def _anew(context: Context, wanted: Wanted, *, quiet: bool) -> None:

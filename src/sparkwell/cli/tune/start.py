@@ -1,4 +1,4 @@
-"""What a tuning needs: its library, and a machine that has nothing else to do."""
+"""What a tuning needs before it begins: its library."""
 
 from sparkwell.cli.extras import install_command
 from sparkwell.core.errors import EnvironmentFault

@@ -94,6 +94,28 @@ def test_whatever_ends_a_start_the_model_is_put_back(
     assert {each: signal.getsignal(each) for each in before} == before
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_a_run_is_called_kept_only_where_it_is(
+    full: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def measured(found: Any, *_of_what: object, **_how: object) -> None:
+        found.repeats[0] = []
+
+    folder = tmp_path / "benchmarks"
+    if full:
+        folder.write_text("no folder")
+    monkeypatch.setattr(in_turn, "measure_into", measured)
+    monkeypatch.setattr("sparkwell.app.benching.run_document", lambda *_of_what: {"run": "r"})
+    context = cast("Context", SimpleNamespace(paths=SimpleNamespace(benchmarks=folder)))
+    got: list[Any] = []
+    try:
+        in_turn._measure(context, cast("Any", None), cast("Any", None), got.append, quiet=False)
+    except EnvironmentFault:
+        assert full
+    assert got == [{"run": "r"}], "it can be shown, kept or not"
+    assert ("Kept as the run r." in capsys.readouterr().err) is not full
+
+
 def test_a_second_one_beside_it_is_refused(stage: Stage) -> None:
     with alone_here(stage.context.paths.tunings), pytest.raises(Exception, match="Another"):
         stage.go()

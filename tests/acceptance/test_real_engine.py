@@ -142,6 +142,7 @@ class TestDemo:
         engine = home.engine_processes()
         names = " ".join(p.name() + " ".join(p.cmdline()) for p in engine)
         assert "EngineCore" in names
+        assert "Worker" not in names  # it would poll with a core of its own
         assert "Stopped demo-qwen3." in home.ok("down")
         assert alive(engine) == []
 

@@ -25,6 +25,7 @@ from sparkwell.drivers.hub import cache_folders, find_checkpoint, is_complete
 from sparkwell.engines.vllm import LaunchRequest, render
 from sparkwell.engines.vllm.containers import ContainerRequest, container_spec
 from sparkwell.engines.vllm.sleep import BackEnd
+from sparkwell.hardware.cores import usable_cores
 
 PACKAGE_MODELS = Path(sparkwell.catalog.__file__).parent
 
@@ -130,6 +131,7 @@ class ModelService:
                     flags=flags,
                     mounts=tuple(map(parse_mount, self.settings.containers.mounts)),
                     name=recipe.guide.service if recipe.guide else None,
+                    cores=usable_cores(),
                 )
             )
         request = LaunchRequest(
@@ -143,6 +145,7 @@ class ModelService:
             cache=str(self.paths.cache),
             libraries=library_path(way.environment.libraries, self.environ),
             flags=flags,
+            cores=usable_cores(),
         )
         return render(request)
 

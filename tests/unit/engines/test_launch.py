@@ -85,6 +85,23 @@ def test_the_environment_of_a_cpu_bounds_the_kv_cache() -> None:
     assert render(CPU).env == {**render(CUDA).env, "VLLM_CPU_KVCACHE_SPACE": "1"}
 
 
+@pytest.mark.parametrize(("cores", "threads"), [(1, "1"), (2, "1"), (20, "19")])
+def test_on_a_cpu_a_core_is_left_to_all_that_is_not_the_engine(cores: int, threads: str) -> None:
+    env = render(replace(CPU, cores=cores)).env
+    assert env["OMP_NUM_THREADS"] == threads
+    assert env["VLLM_ENABLE_V1_MULTIPROCESSING"] == "0"
+
+
+def test_a_gpus_engine_decides_on_processes_and_threads_itself() -> None:
+    assert render(replace(CUDA, cores=20)).env == render(CUDA).env
+
+
+def test_the_recipe_may_give_a_cpus_engine_other_threads() -> None:
+    serve = CPU.recipe.serve.model_copy(update={"env": {"OMP_NUM_THREADS": "7"}})
+    recipe = CPU.recipe.model_copy(update={"serve": serve})
+    assert render(replace(CPU, recipe=recipe, cores=4)).env["OMP_NUM_THREADS"] == "7"
+
+
 def test_online_is_allowed_to_fetch() -> None:
     env = render(replace(CUDA, offline=False)).env
     assert "HF_HUB_OFFLINE" not in env

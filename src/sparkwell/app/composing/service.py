@@ -23,6 +23,7 @@ from sparkwell.engines.ollama.service import ollama_draft
 from sparkwell.engines.vllm import check_flags
 from sparkwell.engines.vllm.images import version_of
 from sparkwell.engines.vllm.launch import needed
+from sparkwell.hardware.cores import usable_cores
 
 DigestOf = Callable[[str], str | None]
 
@@ -103,7 +104,7 @@ class Rendering:
             way.image,
             str(checkpoint),
             mounts=tuple(map(parse_mount, own.containers.mounts)),
-            environment=needed(recipe, way.device, offline=True),
+            environment=needed(recipe, way.device, offline=True, cores=usable_cores()),
             flags=check_flags(flags, where=where, version=way.version),
         )
         given = self._circumstances(recipe, way.image, Planned(), service_name(recipe) == default)

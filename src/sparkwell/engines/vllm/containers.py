@@ -32,7 +32,8 @@ class ContainerRequest:
     ``endpoint`` is a loopback port of the host, ``checkpoint`` the folder with the weights there;
     None names the repository instead, for a spec to look at. ``device`` is what the image's build
     computes on ("cuda", "cpu"). ``mounts`` are the host's own. ``name`` is the container's; None:
-    the model's with "sparkwell-" before it.
+    the model's with "sparkwell-" before it. ``cores`` are the physical ones of the host that the
+    container may use, where it computes on them.
     """
 
     recipe: Recipe
@@ -45,6 +46,7 @@ class ContainerRequest:
     flags: Mapping[str, FlagValue] = field(default_factory=dict)
     mounts: tuple[Mount, ...] = ()
     name: str | None = None
+    cores: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def container_spec(request: ContainerRequest) -> LaunchSpec:
         engine_version=request.version,
         argv=(*PROGRAM, *_own_arguments(request, weights), *written(flags)),
         endpoint=request.endpoint,
-        env=container_environment(recipe, request.device),
+        env=container_environment(recipe, request.device, request.cores),
         labels={**labels(request.device, flags), "image": request.image},
         stop_grace_s=STOP_GRACE_S,
         container=_container(request, weights),
@@ -96,10 +98,10 @@ def weights_in(checkpoint: str, name: str) -> Weights:
     return Weights(f"{cache}/{path.relative_to(found.parent)}", mount, cache)
 
 
-def container_environment(recipe: Recipe, device: str) -> dict[str, str]:
+def container_environment(recipe: Recipe, device: str, cores: int | None = None) -> dict[str, str]:
     """The engine's variables in a container, where nothing is fetched and caches are kept."""
     kept = {"CUDA_CACHE_PATH": f"{CACHE}/cuda"} if device == "cuda" else {}
-    return {**kept, **environment(recipe, device, CACHE, offline=True)}
+    return {**kept, **environment(recipe, device, CACHE, offline=True, cores=cores)}
 
 
 def takes_read_only(image: str, device: str) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from sparkwell.catalog.recipe import FlagValue, Recipe
 from sparkwell.core.launch import Endpoint, LaunchSpec
+from sparkwell.engines.vllm.cpu import on_cpu
 from sparkwell.engines.vllm.flags import check_flags
 
 
@@ -17,7 +18,8 @@ class LaunchRequest:
     ``python`` is the interpreter of an engine environment; ``device`` is what its build of vLLM
     runs on. ``flags`` are all that the engine is given. ``cache`` is the folder for what vLLM
     compiles, kept between starts: a second start is then several times faster. ``libraries`` is
-    the search path for shared libraries that the system lacks, or empty.
+    the search path for shared libraries that the system lacks, or empty. ``cores`` are the
+    physical ones that the engine may use, where it computes on them.
     """
 
     recipe: Recipe
@@ -31,6 +33,7 @@ class LaunchRequest:
     libraries: str = ""
     flags: Mapping[str, FlagValue] = field(default_factory=dict)
     offline: bool = True
+    cores: int | None = None
 
 
 def render(request: LaunchRequest) -> LaunchSpec:
@@ -45,7 +48,13 @@ def render(request: LaunchRequest) -> LaunchSpec:
         endpoint=request.endpoint,
         env={
             **({"LD_LIBRARY_PATH": request.libraries} if request.libraries else {}),
-            **environment(request.recipe, request.device, request.cache, offline=request.offline),
+            **environment(
+                request.recipe,
+                request.device,
+                request.cache,
+                offline=request.offline,
+                cores=request.cores,
+            ),
         },
         labels=labels(request.device, flags),
     )
@@ -89,20 +98,24 @@ def labels(device: str, flags: Mapping[str, FlagValue]) -> dict[str, str]:
     return {"device": device, "flags": json.dumps(dict(flags))}
 
 
-def environment(recipe: Recipe, device: str, cache: str, *, offline: bool) -> dict[str, str]:
+def environment(
+    recipe: Recipe, device: str, cache: str, *, offline: bool, cores: int | None = None
+) -> dict[str, str]:
     """The engine's variables; ``cache`` is the folder for what it compiles, as it sees it."""
     return {
         **_QUIET,
         **compile_caches(cache),
-        **needed(recipe, device, offline=offline),
+        **needed(recipe, device, offline=offline, cores=cores),
     }
 
 
-def needed(recipe: Recipe, device: str, *, offline: bool) -> dict[str, str]:
+def needed(
+    recipe: Recipe, device: str, *, offline: bool, cores: int | None = None
+) -> dict[str, str]:
     """The variables without which the model is not served, or not so."""
     return {
         **(_OFFLINE if offline else {}),
-        **(_CPU if device == "cpu" else {}),
+        **(on_cpu(cores) if device == "cpu" else {}),
         **recipe.serve.env,
     }
 
@@ -137,5 +150,3 @@ _QUIET = {
     "NO_COLOR": "1",
 }
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-# GiB for the KV cache; without it vLLM takes a share of the whole machine.
-_CPU = {"VLLM_CPU_KVCACHE_SPACE": "1"}

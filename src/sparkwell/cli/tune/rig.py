@@ -1,10 +1,14 @@
 """The engine of a tuning: a model of this machine's daemon, started anew for each trial."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkwell.app.compiling import explained
+from sparkwell.app.drivers import make_drivers
+from sparkwell.app.runs import newest_run
 from sparkwell.app.subject import own_subject
 from sparkwell.app.tuning.rig import Started, TrialError
 from sparkwell.bench.measuring import Order
@@ -64,6 +68,9 @@ class DaemonRig:
         wanted = Wanted((self._model,), sets, profile)
         try:
             [self._instance] = await bring_up(self._context, wanted, quiet=True)
+        except asyncio.CancelledError:
+            self._instance = await self._taken_back()
+            raise
         except StartFailedError as error:
             await self._look()
             raise TrialError(error.message, hint=error.hint) from error
@@ -123,6 +130,14 @@ class DaemonRig:
                 return log.read().decode(errors="replace").splitlines()
         except OSError:
             return list(self._instance.get("last_lines") or [])
+
+    async def _taken_back(self) -> Json:
+        """What is left of a start that took too long: its log. The daemon knows of it no more."""
+        context = self._context
+        driver = make_drivers(context.paths, context.settings, context.environ).every
+        with suppress(SparkwellError):
+            return {"log": driver.log_path(await newest_run(driver, self._model))}
+        return {}
 
     async def _look(self) -> None:
         """What the daemon says of the model now, also where its start has failed."""

@@ -156,6 +156,7 @@ def asked_for_health(home: Home) -> Iterator[Health]:
     health, over = Health(home.url), threading.Event()
 
     def ask() -> None:
+        health.ask()  # also where the page is there before the first pause is over
         while not over.wait(0.05):
             health.ask()
 

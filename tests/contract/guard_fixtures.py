@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 import sparkwell.guard
 from sparkwell.app.lock import is_held
 from sparkwell.guard import ending, files
@@ -109,6 +111,12 @@ class Box:
         """Read guard.json."""
         found: dict[str, Any] = json.loads((self.folder / files.GUARD).read_text())
         return found
+
+    def wait_for_samples(self, count: int) -> None:
+        """Return when so many were taken from now on: the guard sleeps once after each."""
+        guard = psutil.Process(self.guard()["pid"])
+        enough = guard.num_ctx_switches().voluntary + count + 1
+        until(lambda: guard.num_ctx_switches().voluntary >= enough)
 
     def trips(self) -> list[dict[str, Any]]:
         """Read all trips."""

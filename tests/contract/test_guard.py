@@ -82,6 +82,7 @@ def test_under_the_hard_floor_it_is_killed_at_once(box: Box) -> None:
     engine = box.engine("--children", "2")
     box.tell(target("i", engine))
     box.start()
+    box.wait_for_samples(3)
     began = time.monotonic()
     box.memory.set(3.0)
     until(lambda: ended(engine))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import sparkwell.guard
+from sparkwell.app.guard.last_words import is_whole_traceback, told
 from sparkwell.app.lock import is_held
 from sparkwell.core.errors import EnvironmentFault
 from sparkwell.drivers.process.inherited import base_environment
@@ -177,12 +178,12 @@ class GuardKeeper:
         except OSError as error:
             raise self._fault(error.strerror or str(error)) from error
         try:
-            await self._until(lambda: self._guard() or "Traceback" in self._words(), START_S)
+            await self._until(lambda: self._guard() or is_whole_traceback(self._words()), START_S)
         finally:
             first.kill()  # it has forked the guard and gone by now; if not, it must not any more
             first.wait()
         if self._guard() is None:
-            raise self._fault(self._words() or "it said nothing")
+            raise self._fault(told(self._words()))
         self._told("guard.started", "The memory guard watches this machine.")
 
     def _spawn(self) -> subprocess.Popen[bytes]:
@@ -199,7 +200,7 @@ class GuardKeeper:
     def _words(self) -> str:
         """Read what the program has said on standard error; a traceback is its last word."""
         with contextlib.suppress(OSError):
-            return (self._folder / files.ERRORS).read_text("utf-8", "replace").strip()[-2000:]
+            return (self._folder / files.ERRORS).read_text("utf-8", "replace")
         return ""
 
     def _fault(self, reason: str) -> EnvironmentFault:

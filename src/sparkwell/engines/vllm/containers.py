@@ -98,7 +98,7 @@ def weights_in(checkpoint: str, name: str) -> Weights:
     return Weights(f"{cache}/{path.relative_to(found.parent)}", mount, cache)
 
 
-def container_environment(recipe: Recipe, device: str, cores: int | None = None) -> dict[str, str]:
+def container_environment(recipe: Recipe, device: str, cores: int | None) -> dict[str, str]:
     """The engine's variables in a container, where nothing is fetched and caches are kept."""
     kept = {"CUDA_CACHE_PATH": f"{CACHE}/cuda"} if device == "cuda" else {}
     return {**kept, **environment(recipe, device, CACHE, offline=True, cores=cores)}

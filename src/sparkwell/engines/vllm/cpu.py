@@ -11,11 +11,11 @@ def on_cpu(cores: int | None) -> dict[str, str]:
 
 
 def _in_one_process(cores: int) -> dict[str, str]:
-    """No worker process: the one beside it then polls shared memory with a whole core.
+    """No worker process: EngineCore would poll for its answers with a whole core.
 
-    Two processes that poll with `sched_yield` made Linux 6.18 leave all others without a processor
-    for seconds, the API server first: a stream came after the last token. In one process vLLM
-    sets no number of threads, and as many as there are cores would poll for each other.
+    On two cores with Linux 6.18 all other processes then waited for seconds, so that streams came
+    after their last token. In one process vLLM sets no number of threads; with as many as there
+    are cores, which poll for each other, others waited too. Figures: docs/decisions/0030.
     Source: vllm/platforms/cpu.py, distributed/device_communicators/shm_broadcast.py (0.32).
     """
     return {"VLLM_ENABLE_V1_MULTIPROCESSING": "0", "OMP_NUM_THREADS": str(max(1, cores - 1))}

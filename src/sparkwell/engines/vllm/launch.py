@@ -99,7 +99,7 @@ def labels(device: str, flags: Mapping[str, FlagValue]) -> dict[str, str]:
 
 
 def environment(
-    recipe: Recipe, device: str, cache: str, *, offline: bool, cores: int | None = None
+    recipe: Recipe, device: str, cache: str, *, offline: bool, cores: int | None
 ) -> dict[str, str]:
     """The engine's variables; ``cache`` is the folder for what it compiles, as it sees it."""
     return {
@@ -109,9 +109,7 @@ def environment(
     }
 
 
-def needed(
-    recipe: Recipe, device: str, *, offline: bool, cores: int | None = None
-) -> dict[str, str]:
+def needed(recipe: Recipe, device: str, *, offline: bool, cores: int | None) -> dict[str, str]:
     """The variables without which the model is not served, or not so."""
     return {
         **(_OFFLINE if offline else {}),

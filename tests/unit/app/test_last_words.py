@@ -2,7 +2,7 @@
 
 import pytest
 
-from sparkwell.app.guard.last_words import LONGEST, is_whole_traceback, told
+from sparkwell.app.guard.last_words import LONGEST, end_of, is_whole_traceback
 
 WHOLE = """warning: first
 Traceback (most recent call last):
@@ -26,6 +26,6 @@ def test_other_words_are_none() -> None:
 
 
 def test_of_much_the_end_is_told_and_of_nothing_that() -> None:
-    assert told("  \n") == "it said nothing"
-    assert told("x" * LONGEST + "the end\n").endswith("the end")
-    assert len(told("x" * LONGEST + "the end\n")) == LONGEST
+    assert end_of("  \n") == "it said nothing"
+    assert end_of("x" * LONGEST + "the end\n").endswith("the end")
+    assert len(end_of("x" * LONGEST + "the end\n")) == LONGEST

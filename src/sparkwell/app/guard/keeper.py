@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import sparkwell.guard
-from sparkwell.app.guard.last_words import is_whole_traceback, told
+from sparkwell.app.guard.last_words import end_of, is_whole_traceback
 from sparkwell.app.lock import is_held
 from sparkwell.core.errors import EnvironmentFault
 from sparkwell.drivers.process.inherited import base_environment
@@ -183,7 +183,7 @@ class GuardKeeper:
             first.kill()  # it has forked the guard and gone by now; if not, it must not any more
             first.wait()
         if self._guard() is None:
-            raise self._fault(told(self._words()))
+            raise self._fault(end_of(self._words()))
         self._told("guard.started", "The memory guard watches this machine.")
 
     def _spawn(self) -> subprocess.Popen[bytes]:

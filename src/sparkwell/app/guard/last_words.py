@@ -12,6 +12,6 @@ def is_whole_traceback(words: str) -> bool:
     return bool(header) and rest.endswith("\n") and not rest.splitlines()[-1].startswith(" ")
 
 
-def told(words: str) -> str:
+def end_of(words: str) -> str:
     """Its end, for a sentence; "it said nothing" where that is so."""
     return words.strip()[-LONGEST:] or "it said nothing"

@@ -46,10 +46,20 @@ class Wanted:
 
 @dataclass(slots=True)
 class Begun:
-    """What a start has begun that was not there before; true at any moment, however it ends."""
+    """What a start has begun that was not there before; true at any moment, however it ends.
+
+    ``runs`` are the instances of its models, also of those that were taken back.
+    """
 
     daemon: bool = False
     models: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+
+    def note(self, told: list[Json]) -> None:
+        """Take down what the daemon says it has begun."""
+        new = [each for each in told if each["new"]]
+        self.models = tuple(each["model"] for each in new)
+        self.runs = tuple(each["instance"] for each in new)
 
 
 def check_request(context: Context, wanted: Wanted) -> None:
@@ -83,20 +93,16 @@ async def bring_up(
         beginning = asyncio.ensure_future(_begin(client, wanted))
         try:
             told = (await asyncio.shield(beginning))["instances"]
-            begun.models = _new(told)
+            begun.note(told)
             if not wait:
                 return list(told)
             return [
                 checked(await follow_start(client, each["instance"], quiet=quiet)) for each in told
             ]
         except asyncio.CancelledError:
-            begun.models = _new(await _begun(client, beginning, wanted))
+            begun.note(await _begun(client, beginning, wanted))
             await _take_back(client, begun, quiet)
             raise
-
-
-def _new(told: list[Json]) -> tuple[str, ...]:
-    return tuple(each["model"] for each in told if each["new"])
 
 
 async def _begun(

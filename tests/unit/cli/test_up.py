@@ -179,7 +179,7 @@ async def had(client: Client, tmp_path: Path, *, new: bool) -> Begun:
 @pytest.mark.parametrize("state", ["ready", "failed"])
 async def test_what_was_begun_is_handed_back(client: Client, tmp_path: Path, state: str) -> None:
     client.states = [state]
-    assert await had(client, tmp_path, new=True) == Begun(models=("m",))
+    assert await had(client, tmp_path, new=True) == Begun(models=("m",), runs=("m-1",))
 
 
 async def test_somebody_elses_model_is_none_of_it(client: Client, tmp_path: Path) -> None:

@@ -2,19 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sparkwell.app.compiling import explained
 from sparkwell.app.drivers import make_drivers
-from sparkwell.app.runs import newest_run
 from sparkwell.app.subject import own_subject
 from sparkwell.app.tuning.rig import Started, TrialError
 from sparkwell.bench.measuring import Order
 from sparkwell.bench.measuring import measure as ask
 from sparkwell.bench.results import Measured
-from sparkwell.cli.bringing_up import Wanted, bring_up
+from sparkwell.cli.bringing_up import Begun, Wanted, bring_up
 from sparkwell.cli.client import AdminClient, Json
 from sparkwell.cli.earlier import stop
 from sparkwell.cli.finding_told import StartFailedError
@@ -65,11 +63,11 @@ class DaemonRig:
         sets = tuple(said(name, value) for name, value in flags.items())
         self._starting(sets)
         self._instance = None
-        wanted = Wanted((self._model,), sets, profile)
+        wanted, begun = Wanted((self._model,), sets, profile), Begun()
         try:
-            [self._instance] = await bring_up(self._context, wanted, quiet=True)
+            [self._instance] = await bring_up(self._context, wanted, quiet=True, begun=begun)
         except asyncio.CancelledError:
-            self._instance = await self._taken_back()
+            self._instance = self._taken_back(begun)
             raise
         except StartFailedError as error:
             await self._look()
@@ -131,13 +129,11 @@ class DaemonRig:
         except OSError:
             return list(self._instance.get("last_lines") or [])
 
-    async def _taken_back(self) -> Json:
+    def _taken_back(self, begun: Begun) -> Json | None:
         """What is left of a start that took too long: its log. The daemon knows of it no more."""
         context = self._context
         driver = make_drivers(context.paths, context.settings, context.environ).every
-        with suppress(SparkwellError):
-            return {"log": driver.log_path(await newest_run(driver, self._model))}
-        return {}
+        return {"log": driver.log_path(begun.runs[0])} if begun.runs else None
 
     async def _look(self) -> None:
         """What the daemon says of the model now, also where its start has failed."""

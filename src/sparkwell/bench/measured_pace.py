@@ -32,14 +32,15 @@ def pace(runs: Iterable[Json], machine: Machine, version: str | None, flags: Fla
     """
     told = list(islice((run for run in runs if _tells(run, machine, version, flags)), NEWEST))
     cases = [case for run in told for case in run["cases"] if _is_sound(case)]
-    steps = [got / model for got, model in _steps(cases)]
+    steps = _steps(cases)
     if not steps:
         return AS_MODELLED
     firsts = list(_firsts(case for case in cases if case["clients"] == 1))
     first = _median([got / model for got, model in firsts if model >= LONG_S], 1.0)
     late_s = _median([got - first * model for got, model in firsts if model < LONG_S], 0.0)
     at = max(float(run["at"]) for run in told)
-    return Pace(median(steps), first, late_s, len(steps), at)
+    by_clients = tuple((clients, median(found)) for clients, found in sorted(steps.items()))
+    return Pace(by_clients, first, late_s, sum(map(len, steps.values())), at)
 
 
 def _median(values: Sequence[float], otherwise: float) -> float:
@@ -66,9 +67,14 @@ def _is_sound(case: Json) -> bool:
     return not doubts(case) and planned["running"] == case["clients"]
 
 
-def _steps(cases: Iterable[Json]) -> Iterator[Pair]:
+def _steps(cases: Iterable[Json]) -> Mapping[int, Sequence[float]]:
+    """Measured over modelled, by clients."""
+    found: dict[int, list[float]] = {}
     for case in cases:
-        yield from _pair(case, "tpot_p50_s", "tpot_s", _pace(case).step)
+        clients = case["clients"]
+        for got, model in _pair(case, "tpot_p50_s", "tpot_s", _pace(case).step_at(clients)):
+            found.setdefault(clients, []).append(got / model)
+    return found
 
 
 def _firsts(cases: Iterable[Json]) -> Iterator[Pair]:
@@ -80,7 +86,9 @@ def _firsts(cases: Iterable[Json]) -> Iterator[Pair]:
 def _pace(case: Json) -> Pace:
     """What the case's own plan was corrected by; older runs have not all of it."""
     said = case["planned"].get("pace") or {}
-    return Pace(said.get("step", 1.0), said.get("first", 1.0), said.get("late_s", 0.0))
+    steps = said.get("steps") or [(1, said.get("step", 1.0))]
+    by_clients = tuple((clients, ratio) for clients, ratio in steps)
+    return Pace(by_clients, said.get("first", 1.0), said.get("late_s", 0.0))
 
 
 def _pair(

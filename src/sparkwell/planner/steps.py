@@ -101,7 +101,7 @@ def decode_s(model: Model, context: int, sequences: int) -> float:
     kv_s = work.kv_bytes / (model.bandwidth * model.devices * family.kv)
     fixed_s = model.layer_s + family.step_s + server.step_s + sequences * family.sequence_s
     engine_s = _matrices_s(model, work) + kv_s + fixed_s + exchange_s(model, sequences)
-    return model.pace.step * max(engine_s, sequences * server.token_s)
+    return model.pace.step_at(sequences) * max(engine_s, sequences * server.token_s)
 
 
 def prefill_s(model: Model, prompt_tokens: int, chunk_tokens: int, prompts: int = 1) -> float:

@@ -60,9 +60,36 @@ def seen(*runs: dict[str, Any]) -> Pace:
 
 def test_steps_and_first_tokens_are_seen_apart() -> None:
     found = seen(run(case(1, 1.2, 0.8), case(16, 1.4, 3.0), case(64, 1.3, 9.0)))
-    assert found.step == pytest.approx(1.3)
+    assert found.steps == (
+        (1, pytest.approx(1.2)),
+        (16, pytest.approx(1.4)),
+        (64, pytest.approx(1.3)),
+    )
     assert (found.cases, found.at) == (3, 7.0)
     assert found.first == pytest.approx(0.8), "of one client alone"
+
+
+def test_few_clients_and_many_are_corrected_apart() -> None:
+    """A mixture of experts on an H200: 1.2 times the model's time with one, 0.7 with 64.
+
+    One factor for all had promised 439 tokens/s to a single client, who got 236.
+    """
+    found = seen(run(case(1, 1.2), case(16, 0.8), case(64, 0.7)))
+    assert [found.step_at(each) for each in (1, 16, 64)] == pytest.approx([1.2, 0.8, 0.7])
+    assert found.step_at(4) == pytest.approx(1.0), "half of the way, by ratio"
+    assert found.step_at(256) == pytest.approx(0.7), "as the nearest"
+    assert seen(run(case(16, 0.8), case(64, 0.7))).step_at(1) == pytest.approx(0.8)
+    twice = seen(run(case(1, 1.2)), run(case(1, 1.3), at=6.0), run(case(1, 1.9), at=5.0))
+    assert twice.steps == ((1, pytest.approx(1.3)),), "the middle of all with as many"
+
+
+def test_a_plan_that_was_corrected_by_clients_is_taken_back_by_clients() -> None:
+    before = seen(run(case(1, 1.2), case(64, 0.5)))
+    again = [case(1), case(64)]
+    for each in again:
+        each["planned"]["pace"] = json.loads(json.dumps(asdict(before)))
+    found = seen(run(*again))
+    assert found.steps == ((1, pytest.approx(1.2)), (64, pytest.approx(0.5)))
 
 
 def test_what_a_short_prompt_takes_besides_is_fixed() -> None:
@@ -94,7 +121,7 @@ def test_a_plan_that_was_corrected_is_no_model() -> None:
     """Else every run would take back what the one before had found."""
     corrected = case(1, 1.0)
     corrected["planned"]["pace"] = {"step": 2.0, "first": 1.0}
-    assert seen(run(corrected)).step == pytest.approx(2.0)
+    assert seen(run(corrected)).step_at(1) == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +146,7 @@ def test_clients_that_had_to_wait_tell_nothing() -> None:
 
 
 def test_what_was_shortened_tells_as_much() -> None:
-    assert seen(run(case(1, 1.5, notes=["Shortened: …"]))).step == pytest.approx(1.5)
+    assert seen(run(case(1, 1.5, notes=["Shortened: …"]))).step_at(1) == pytest.approx(1.5)
 
 
 @pytest.mark.parametrize(
@@ -151,9 +178,11 @@ def test_a_run_with_flags_of_another_pace_tells_nothing(name: str, value: FlagVa
     other = run(case(1, 2.2), flags={**FLAGS, name: value})
     assert seen(other, other, other) == AS_MODELLED
     like = run(case(1, 1.1))
-    assert seen(other, other, other, like).step == pytest.approx(1.1), "nor do they crowd it out"
+    assert seen(other, other, other, like).step_at(1) == pytest.approx(1.1), (
+        "nor do they crowd it out"
+    )
     same = pace([other], find_machine(HERE), VERSION, other["flags"])
-    assert same.step == pytest.approx(2.2)
+    assert same.step_at(1) == pytest.approx(2.2)
 
 
 def test_flags_that_say_the_same_are_the_same() -> None:
@@ -162,12 +191,12 @@ def test_flags_that_say_the_same_are_the_same() -> None:
     defaults = {"enforce_eager": False, "tensor_parallel_size": 1, "dtype": "auto"}
     theirs = run(case(1, 1.5), flags={**defaults, "compilation_config": said})
     found = pace([theirs], find_machine(HERE), VERSION, ours)
-    assert found.step == pytest.approx(1.5)
+    assert found.step_at(1) == pytest.approx(1.5)
 
 
 def test_the_newest_runs_count() -> None:
     runs = [run(case(1, 1.1), at=9.0 - each) for each in range(3)]
-    assert seen(*runs, run(case(1, 4.0)), run(case(1, 4.0))).step == pytest.approx(1.1)
+    assert seen(*runs, run(case(1, 4.0)), run(case(1, 4.0))).step_at(1) == pytest.approx(1.1)
 
 
 # ── plans ───────────────────────────────────────────────────────────────────────────────────
@@ -226,7 +255,7 @@ def test_a_file_that_is_no_run_is_passed_over(tmp_path: Path) -> None:
     folder = find_paths({"SPARKWELL_HOME": str(tmp_path)}).benchmarks
     folder.mkdir(parents=True)
     (folder / f"20270101-000000-{MODEL}-guide.json").write_text("{")
-    assert planned(tmp_path, [run(case(1, 1.25))]).question.pace.step == pytest.approx(1.25)
+    assert planned(tmp_path, [run(case(1, 1.25))]).question.pace.step_at(1) == pytest.approx(1.25)
 
 
 def test_expectations_are_corrected_alike_and_say_so(tmp_path: Path) -> None:
@@ -237,7 +266,7 @@ def test_expectations_are_corrected_alike_and_say_so(tmp_path: Path) -> None:
     assert found is not None
     assert modelled is not None
     assert found.tpot_s / modelled.tpot_s == pytest.approx(1.25)
-    assert found.pace.step == pytest.approx(1.25)
+    assert found.pace.step_at(1) == pytest.approx(1.25)
     assert found.tpot_limit_s == modelled.tpot_limit_s
 
 
@@ -258,4 +287,4 @@ def test_a_run_as_fast_as_its_plan_corrects_nothing(
     measured = {"tpot_p50_s": {"mean": 1 / plan.speed.single_tokens_per_s}}
     found = seen(run(case(1, planned=asdict(told), measured=measured)))
     assert found.cases == 1
-    assert found.step == pytest.approx(1.0)
+    assert found.step_at(1) == pytest.approx(1.0)

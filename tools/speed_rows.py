@@ -8,21 +8,36 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from sparkwell.catalog import load_catalog
+
 
 def row(document: dict[str, Any], case: dict[str, Any], source: str) -> str:
     """As the file has it."""
-    got, work = case["measured"], case["workload"]
+    got, work, flags = case["measured"], case["workload"], document["flags"]
     running = (case["planned"] or {}).get("running", case["clients"])
     fields = {
-        "machine": document["machine"]["name"], "model": document["model"], "quantity": "output",
+        "machine": document["machine"]["name"], "model": document["model"],
+        **({"kv": "fp8"} if _has_fp8_cache(document) else {}),
+        "quantity": "output",
         **({"concurrency": case["clients"]} if case["clients"] > 1 else {}),
         **({"running": running} if running != case["clients"] else {}),
         "prompt": work["prompt_tokens"], "output": work["output_tokens"],
-        "batched_tokens": document["flags"]["max_num_batched_tokens"],
+        "batched_tokens": flags["max_num_batched_tokens"], "graph_tokens": _graph_tokens(flags),
         "measured": f"{got['output_tokens_per_s']['mean']:.4g}",
         "ttft_s": f"{got['ttft_p50_s']['mean']:.3g}", "source": source, "check": "true",
     }  # fmt: skip
     return f"  - {{{', '.join(f'{name}: {value}' for name, value in fields.items())}}}"
+
+
+def _has_fp8_cache(document: dict[str, Any]) -> bool:
+    """By the flag, or by the checkpoint where nothing is said."""
+    declared = load_catalog().get(document["model"]).quantization.kv_cache_dtype or "auto"
+    said = document["flags"].get("kv_cache_dtype", "auto")
+    return str(declared if said == "auto" else said).startswith("fp8")
+
+
+def _graph_tokens(flags: dict[str, Any]) -> int:
+    return int(flags.get("max_cudagraph_capture_size") or min(512, 2 * flags["max_num_seqs"]))
 
 
 def main(source: str, *files: str) -> None:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from sparkwell.bench.suites import Case
 from sparkwell.planner.pace import AS_MODELLED, Pace
 from sparkwell.planner.plan import Plan
+from sparkwell.planner.prompts import first_token_s
 from sparkwell.planner.speed import (
     closed_loop_limit_tokens_per_s,
     closed_loop_tokens_per_s,
     fitting,
     served_model,
 )
-from sparkwell.planner.steps import Bound, Model, decode_limit, decode_s, first_token_s
+from sparkwell.planner.steps import Bound, Model, decode_limit, decode_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from sparkwell.bench.suites import Case
 from sparkwell.planner.plan import Plan
+from sparkwell.planner.prompts import first_token_s
 from sparkwell.planner.speed import served_model
-from sparkwell.planner.steps import Model, decode_s, first_token_s
+from sparkwell.planner.steps import Model, decode_s
 
 
 def in_flight(plan: Plan, case: Case) -> float | None:

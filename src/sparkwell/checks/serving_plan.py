@@ -7,9 +7,10 @@ from sparkwell.checks.serving_changes import changes
 from sparkwell.checks.serving_parts import PlanChange, Planned, Serving, Window
 from sparkwell.core.errors import UsageError
 from sparkwell.planner.plan import CONTEXT_IN_USE, Plan, make_plan
+from sparkwell.planner.prompts import first_token_s
 from sparkwell.planner.question import Question
 from sparkwell.planner.speed import fitting, served_model
-from sparkwell.planner.steps import Model, decode_s, first_token_s
+from sparkwell.planner.steps import Model, decode_s
 
 
 def planned_of(plan: Plan, window: Window) -> Planned:

@@ -54,13 +54,28 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
+class Experts:
+    """What is different in a layer of experts.
+
+    ``more_s`` passes in each beside ``layer_s``: choosing experts, sorting tokens by them, adding
+    up. ``launch_s`` is that of the family. ``matrices`` is the part of the share of the arithmetic
+    that their matrices reach.
+    """
+
+    more_s: float = 0.0
+    launch_s: float = 0.9e-3
+    matrices: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Family:
     """GPUs on which the same kernels run. Times in seconds, shares of a peak (0 to 1).
 
     ``layer_s`` passes in each layer of each step, ``sequence_s`` for each sequence of a step,
-    ``step_s`` once in each, ``first_s`` before a first token, beside its prefill. ``kv`` is the
-    share of the bandwidth for keys and values, ``attention`` that of the 16-bit arithmetic for
-    attention and the output head.
+    ``step_s`` once in each, ``first_s`` before a first token, beside its prefill. ``launch_s`` is
+    what the processor takes to start the kernels of one layer where no CUDA graph has them. ``kv``
+    is the share of the bandwidth for keys and values, ``attention`` that of the 16-bit arithmetic
+    for attention and the output head.
     """
 
     name: str
@@ -72,19 +87,28 @@ class Family:
     server: Server
     step_s: float = 0.0
     first_s: float = 6e-3
+    launch_s: float = 0.9e-3
+    experts: Experts = Experts()
 
 
 H100_RUN = "H100 80GB HBM3, vLLM 0.25.0, dummy weights, 2026-11-21"
 SPARK_RUNS = "DGX Spark, vLLM 0.10.1.1 (github.com/Stravica/nvidia-spark)"
 OFFLINE = Server(step_s=0.0, first_s=0.0, token_s=0.0)
-# Qwen3-8B-FP8 on an H100: 4.9 ms a token over HTTP, 4.5 without; a first token in 28 to 45 ms;
-# 256 streams gave 14,560 tokens/s, so that the server takes no more than 69 µs for each. (512 had
-# given 7,549 to a client that was one Python process: that was its limit, not the server's.)
-_HTTP = Server(step_s=0.4e-3, first_s=14e-3, token_s=65e-6)
+# Qwen3-8B-FP8 on an H100: 4.9 ms a token over HTTP, 4.5 without; 256 streams gave 14,560 tokens/s,
+# so that the server takes no more than 69 µs for each. (512 had given 7,549 to a client that was
+# one Python process: that was its limit, not the server's.) On an H200 a first token of 512 came
+# after 16 ms; the engine alone takes 15 by this model.
+_HTTP = Server(step_s=0.4e-3, first_s=1e-3, token_s=65e-6)
 _GGUF = Shares(
     0.76, 0.36, "DGX Spark, llama.cpp, Qwen3 in Q4_K_M (github.com/DandinPower/llama.cpp_bench)"
 )
 
+# Qwen3-30B-A3B-FP8 on an H200, vLLM 0.25.0 with Triton's kernels, dummy weights, 2026-11-23: 4.1 ms
+# a token; 15 and 31 prompts of 512 together in 117 and 229 ms; one prompt after 18 ms with a graph
+# for it, 83 without.
+_HOPPER_EXPERTS = Experts(more_s=13e-6, launch_s=1.55e-3, matrices=0.43)
+# Starting kernels: one prompt of 512 tokens on H200 and H100 without a graph for it, by the median
+# 41 and 45 ms with 36 layers of FP8, 62 with 64. What the host's processor takes, not the GPU.
 HOPPER = Family(
     name="Hopper",
     layer_s=50e-6,
@@ -98,6 +122,7 @@ HOPPER = Family(
         "GGUF": _GGUF,
     },
     server=_HTTP,
+    experts=_HOPPER_EXPERTS,
 )
 # A layer's time: the fitted rows alone give 160 µs, those of a version from 2026 about 80;
 # 130 holds for both within 15 %.
@@ -140,9 +165,9 @@ CPU = Family(
     attention=0.5,
     server=OFFLINE,
     shares=dict.fromkeys(("8-bit", "16-bit", "4-bit", "GGUF"), Shares(0.6, 0.5, "assumed")),
+    launch_s=0.0,
+    experts=Experts(launch_s=0.0),
 )
-# llama.cpp starts fewer kernels for a layer than vLLM (the same measurements as _GGUF).
-GGUF_LAYER_S = 25e-6
 
 
 def family_of(machine: Machine) -> Family:
@@ -160,11 +185,6 @@ def weights_kind(described: Described) -> Weights:
     if how.weight_bits <= 6:
         return "4-bit"
     return "8-bit" if how.weight_bits == 8 else "16-bit"
-
-
-def layer_s(family: Family, kind: Weights) -> float:
-    """Fixed seconds of a layer in one step."""
-    return min(family.layer_s, GGUF_LAYER_S) if kind == "GGUF" else family.layer_s
 
 
 def efficiency(described: Described, machine: Machine, devices: int) -> Efficiency:

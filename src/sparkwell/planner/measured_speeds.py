@@ -15,8 +15,10 @@ from sparkwell.catalog.weights import WeightParts, checkpoint_bytes, resident_pa
 from sparkwell.core.documents import parse_document
 from sparkwell.core.units import GIB
 from sparkwell.hardware.machine import Machine
+from sparkwell.planner.graphs import MOST
+from sparkwell.planner.prompts import first_token_s
 from sparkwell.planner.speed import closed_loop_tokens_per_s
-from sparkwell.planner.steps import Model, decode_s, first_token_s
+from sparkwell.planner.steps import Model, decode_s
 
 FILE = "speeds.yaml"
 _FORMATS: Mapping[str, Quantization] = {
@@ -45,6 +47,7 @@ class MeasuredSpeed(BaseModel):
     prompt: NonNegativeInt = 100
     output: PositiveInt = 400
     batched_tokens: PositiveInt = 8192
+    graph_tokens: PositiveInt = MOST
     measured: PositiveFloat
     ttft_s: PositiveFloat | None = None
     served: bool = True
@@ -64,10 +67,7 @@ class MeasuredSpeed(BaseModel):
 
     def estimate(self, recipe: Described, machine: Machine) -> float:
         """What the planner says: tokens/s, or seconds for "first". The machine is the row's."""
-        shape = recipe.shape
-        kv = 2 * shape.num_hidden_layers * shape.key_value_size * (1 if self.kv == "fp8" else 2)
-        bandwidth = machine.bandwidth_bytes_per_s or 0.0
-        model = Model(self.described(recipe), machine, bandwidth, machine.gpus, kv, self.served)
+        model = self.served_on(recipe, machine)
         match self.quantity:
             case "decode":
                 context = self.prompt + self.output // 2
@@ -82,10 +82,20 @@ class MeasuredSpeed(BaseModel):
                 )
             case "prefill":
                 tokens = self.concurrency * self.prompt
-                return tokens / self._first_s(model)
-        return self._first_s(model)
+                return tokens / self.first_token_s(model)
+        return self.first_token_s(model)
 
-    def _first_s(self, model: Model) -> float:
+    def served_on(self, recipe: Described, machine: Machine) -> Model:
+        """The model as it was served there."""
+        shape = recipe.shape
+        kv = 2 * shape.num_hidden_layers * shape.key_value_size * (1 if self.kv == "fp8" else 2)
+        return Model(
+            self.described(recipe), machine, machine.bandwidth_bytes_per_s or 0.0, machine.gpus,
+            kv, self.served, graph_tokens=self.graph_tokens,
+        )  # fmt: skip
+
+    def first_token_s(self, model: Model) -> float:
+        """What the planner says of the first tokens of prompts that come together."""
         return first_token_s(model, self.prompt, self.batched_tokens, self.concurrency)
 
 

@@ -8,19 +8,13 @@ from sparkwell.catalog.recipe import FlagValue
 from sparkwell.catalog.shape import ModelShape
 from sparkwell.hardware.machine import Machine
 from sparkwell.planner.efficiency import Efficiency, efficiency
+from sparkwell.planner.graphs import graph_tokens
 from sparkwell.planner.kv import bytes_per_token
 from sparkwell.planner.online import as_served
 from sparkwell.planner.pace import AS_MODELLED, Pace
+from sparkwell.planner.prompts import first_token_s, prefill_limit, prefill_s
 from sparkwell.planner.settings import CACHE_BYTES, Settings
-from sparkwell.planner.steps import (
-    Bound,
-    Model,
-    decode_limit,
-    decode_s,
-    first_token_s,
-    prefill_limit,
-    prefill_s,
-)
+from sparkwell.planner.steps import Bound, Model, decode_limit, decode_s
 
 __all__ = [
     "BatchSpeed",
@@ -115,7 +109,15 @@ def served_model(
         return None
     served = as_served(described, flags)
     kv_bytes = _kv_bytes_per_token(served.shape, settings)
-    return Model(served, machine, bandwidth, settings.tensor_parallel, kv_bytes, pace=pace)
+    return Model(
+        served,
+        machine,
+        bandwidth,
+        settings.tensor_parallel,
+        kv_bytes,
+        pace=pace,
+        graph_tokens=graph_tokens(flags, settings),
+    )
 
 
 def closed_loop_tokens_per_s(

@@ -11,26 +11,20 @@ from sparkwell.planner.efficiency import (
     Server,
     Shares,
     family_of,
-    layer_s,
     weights_kind,
 )
+from sparkwell.planner.exchange import exchange_s
+from sparkwell.planner.graphs import MOST
+from sparkwell.planner.layers import launches_s, layers_s
 from sparkwell.planner.pace import AS_MODELLED, Pace
 from sparkwell.planner.traffic import (
     Arithmetic,
     Work,
     arithmetic,
     decode_work,
-    prefill_chunks,
-    prefill_work,
 )
 
 Bound = Literal["bandwidth", "compute"]
-
-# Seconds of an all-reduce before its bytes count. Between two Sparks NCCL over RoCE took 19 µs
-# (github.com/flash7777/vllm-marlin-sm12x); of two published pairs one was slower than that allows
-# (17 tokens/s of a 235B, conselara.dev) and one far slower (al-engr.com). Within a node: assumed.
-_BETWEEN_NODES_S = 50e-6
-_WITHIN_NODE_S = 10e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +41,8 @@ class Model:
 
     ``bandwidth`` is that of one device in bytes/s; ``kv_bytes_per_token`` counts all layers.
     ``served`` is False for an engine that is called directly, without HTTP. ``pace`` corrects times
-    by what was measured on this machine; limits stay what they are.
+    by what was measured on this machine; limits stay what they are. A step of at most
+    ``graph_tokens`` runs as a CUDA graph.
     """
 
     described: Described
@@ -57,6 +52,7 @@ class Model:
     kv_bytes_per_token: float
     served: bool = True
     pace: Pace = AS_MODELLED
+    graph_tokens: int = MOST
 
     @property
     def family(self) -> Family:
@@ -74,10 +70,24 @@ class Model:
         return self.family.shares[weights_kind(self.described)]
 
     @property
-    def layer_s(self) -> float:
+    def layers_s(self) -> float:
         """Fixed seconds that all layers take in one step."""
-        one = layer_s(self.family, weights_kind(self.described))
-        return self.described.shape.num_hidden_layers * one
+        return layers_s(self.family, self.described)
+
+    @property
+    def launches_s(self) -> float:
+        """Seconds to start the kernels of one step that no CUDA graph has."""
+        return launches_s(self.family, self.described)
+
+    @property
+    def matrices(self) -> float:
+        """The share of the peak that arithmetic with the weights reaches."""
+        mixed = self.described.shape.moe is not None
+        return self.shares.matrices * (self.family.experts.matrices if mixed else 1.0)
+
+    def exchange_s(self, tokens: int, steps: int = 1) -> float:
+        """Seconds that the devices spend on exchange."""
+        return exchange_s(self.described.shape, self.machine, self.devices, tokens, steps)
 
 
 def limit(model: Model, work: Work) -> Limit:
@@ -99,59 +109,15 @@ def decode_s(model: Model, context: int, sequences: int) -> float:
     work = decode_work(model.described, model.kv_bytes_per_token, context, sequences)
     family, server = model.family, model.server
     kv_s = work.kv_bytes / (model.bandwidth * model.devices * family.kv)
-    fixed_s = model.layer_s + family.step_s + server.step_s + sequences * family.sequence_s
-    engine_s = _matrices_s(model, work) + kv_s + fixed_s + exchange_s(model, sequences)
+    fixed_s = model.layers_s + family.step_s + server.step_s + sequences * family.sequence_s
+    engine_s = matrices_s(model, work) + kv_s + fixed_s + model.exchange_s(sequences)
     return model.pace.step_at(sequences) * max(engine_s, sequences * server.token_s)
 
 
-def prefill_s(model: Model, prompt_tokens: int, chunk_tokens: int, prompts: int = 1) -> float:
-    """Seconds to prefill ``prompts`` of that length, chunks of all of them filling the steps."""
-    total = prompts * prompt_tokens
-    chunks = prefill_chunks(total, chunk_tokens)
-    work = _prompts_work(model, prompt_tokens, chunk_tokens, prompts)
-    fixed_s = chunks * (model.layer_s + model.family.step_s)
-    own_s = _matrices_s(model, work) + fixed_s + exchange_s(model, total, chunks)
-    return model.pace.first * own_s
-
-
-def prefill_limit(model: Model, prompt_tokens: int, chunk_tokens: int, prompts: int = 1) -> Limit:
-    """The roofline of the same."""
-    return limit(model, _prompts_work(model, prompt_tokens, chunk_tokens, prompts))
-
-
-def _prompts_work(model: Model, prompt_tokens: int, chunk_tokens: int, prompts: int) -> Work:
-    one = prefill_work(model.described, prompt_tokens, chunk_tokens)
-    each = prefill_work(model.described, prompts * prompt_tokens, chunk_tokens).weights_bytes
-    return Work(each, 0.0, prompts * one.matrix_flops, prompts * one.other_flops)
-
-
-def first_token_s(model: Model, prompt_tokens: int, chunk_tokens: int, prompts: int = 1) -> float:
-    """Seconds to the first tokens of prompts that come together to an idle engine."""
-    own_s = model.pace.first * (model.family.first_s + model.server.first_s)
-    return prefill_s(model, prompt_tokens, chunk_tokens, prompts) + own_s + model.pace.late_s
-
-
-def exchange_s(model: Model, tokens: int, steps: int = 1) -> float:
-    """Seconds that tensor parallelism spends on exchange: two all-reduces in each layer.
-
-    Each carries the hidden state of every token, 16 bits wide, in a ring. Without a known
-    interconnect only the latency counts.
-    """
-    shape, devices, machine = model.described.shape, model.devices, model.machine
-    if devices == 1:
-        return 0.0
-    latency_s = _BETWEEN_NODES_S if machine.nodes > 1 else _WITHIN_NODE_S
-    sent_bytes = 2 * (devices - 1) / devices * tokens * shape.hidden_size * 2
-    speed = machine.interconnect_bytes_per_s
-    transfer_s = sent_bytes / speed if speed else 0.0
-    return 2 * shape.num_hidden_layers * (steps * latency_s + transfer_s)
-
-
-def _matrices_s(model: Model, work: Work) -> float:
+def matrices_s(model: Model, work: Work) -> float:
     """Reading the weights and computing with them overlap: the longer of both."""
-    shares, family = model.shares, model.family
-    memory_s = work.weights_bytes / (model.bandwidth * model.devices * shares.weights)
-    return max(memory_s, _compute_s(model, work, shares.matrices, family.attention))
+    memory_s = work.weights_bytes / (model.bandwidth * model.devices * model.shares.weights)
+    return max(memory_s, _compute_s(model, work, model.matrices, model.family.attention))
 
 
 def _compute_s(model: Model, work: Work, matrices: float, attention: float) -> float:

@@ -22,7 +22,7 @@ from sparkwell.planner.speed import (
     fitting,
     served_model,
 )
-from sparkwell.planner.steps import Model, decode_s, exchange_s
+from sparkwell.planner.steps import Model, decode_s
 
 CATALOG = load_catalog()
 MODELS = {
@@ -291,6 +291,6 @@ def test_the_exchange_is_two_all_reduces_a_layer() -> None:
     model = model_on(described, pair, 262_144)
     reduces = 2 * 64
     sent = 1000 * 5120 * 2  # a ring of two sends each byte once
-    assert exchange_s(model, 1000) == pytest.approx(reduces * (50e-6 + sent / 25e9))
+    assert model.exchange_s(1000) == pytest.approx(reduces * (50e-6 + sent / 25e9))
     unknown = replace(model, machine=replace(pair, interconnect_bytes_per_s=None))
-    assert exchange_s(unknown, 1000) == pytest.approx(reduces * 50e-6)
+    assert unknown.exchange_s(1000) == pytest.approx(reduces * 50e-6)

@@ -146,3 +146,16 @@ def test_the_shipped_constants_are_near_the_fit(where: str) -> None:
     shipped = {width: share.weights for width, share in family.shares.items()}
     for width, inverse in zip(kinds, shares, strict=True):
         assert 1 / inverse == pytest.approx(shipped[width], rel=0.05)  # type: ignore[index]
+
+
+# ── first tokens of one prompt ──────────────────────────────────────────────────────────────
+
+FIRSTS = [row for row in ROWS if row.ttft_s is not None and row.concurrency == 1]
+
+
+@pytest.mark.parametrize("row", FIRSTS, ids=name)
+def test_a_first_token_is_within_20_percent(row: MeasuredSpeed) -> None:
+    """With a CUDA graph for the prompt and without: 16 and 41 ms of the same model and GPU."""
+    told = row.first_token_s(row.served_on(recipe(row.model), machine(row.machine)))
+    assert row.ttft_s is not None
+    assert abs(told / row.ttft_s - 1) < 0.2

@@ -40,10 +40,10 @@ def test_a_speed_within_the_range_holds_and_one_far_below_does_not() -> None:
 def test_a_first_token_stands_beside_its_claim() -> None:
     """It was in neither bench nor verify, for the claim had been judged by reading."""
     p = plan()
-    first = of_unit(judged(p, started(p), bench(p)), "s")["qwen3-8b.ttft"]
+    first = of_unit(judged(p, started(p), bench(p, slower=1.2)), "s")["qwen3-8b.ttft"]
     assert (first.low, first.high, first.verdict) == (0.1, 0.3, "holds")
     assert first.measured is not None
-    assert 0.1 < first.measured < 0.11, "of one at once, not of 16"
+    assert 0.1 < first.measured < 0.12, "of one at once, not of 16"
 
 
 def test_verdicts_are_those_of_the_guides_own_ranges() -> None:

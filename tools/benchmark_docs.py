@@ -28,6 +28,7 @@ def front() -> str:
     parts = {
         "note": NOTE,
         "overview": tables.overview(runs()),
+        "long_contexts": tables.long_contexts(runs()),
         "gains": tables.gains(overlays()),
         "flags": tables.flags(overlays()),
     }

@@ -14,6 +14,7 @@ from sparkwell.catalog.tuned_files import load_tuned
 
 FOLDER = ROOT / "docs" / "benchmarks" / "runs"
 NAME = re.compile(r"(?P<day>[\d-]{10})-(?P<place>[a-z0-9]+)-(?P<rest>.+)")
+EVENLY = "experts chosen evenly"
 Json = dict[str, Any]
 
 
@@ -45,6 +46,12 @@ class Run:
     def tells(self) -> bool:
         """Whether its repeats agree: a stall in one of two leaves a mean that means nothing."""
         return all(_agrees(case) for case in self.document["cases"])
+
+    @property
+    def reads_few_experts(self) -> bool:
+        """A mixture whose dummy weights chose the experts, fewer of them than trained ones do."""
+        mixed = load_catalog().get(self.document["model"]).architecture.moe is not None
+        return mixed and not self.flags.endswith(EVENLY)
 
     @property
     def at(self) -> str:
@@ -89,7 +96,9 @@ def _run(file: Path) -> Run:
 
 
 def worded(flags: str) -> str:
-    """``guide-flags``, ``256-seqs``, ``tuned-goodput`` as words."""
+    """``guide-flags``, ``256-seqs``, ``tuned-goodput``, each perhaps with ``-evenly``, as words."""
+    if flags.endswith("-evenly"):
+        return f"{worded(flags.removesuffix('-evenly'))}, {EVENLY}"
     if flags == "guide-flags":
         return "the guide's flags"
     if flags.endswith("-seqs"):

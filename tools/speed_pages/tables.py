@@ -44,9 +44,36 @@ def overview(runs: Iterable[Run]) -> str:
 def _overview(run: Run, clients: int, case: Json) -> list[str]:
     document = {**run.document, "cases": [case]}
     _, [_, got, planned, off, _, share, guide] = beside_table(document)
-    mark = " ¹" if is_corrected(case) else ""
+    learnt = " ¹" if is_corrected(case) else ""
+    few = " ²" if run.reads_few_experts and clients > 1 else ""
     wait = seconds(case["measured"]["ttft_p50_s"]["mean"])
-    return [run.name, str(clients), got, f"{planned}{mark}", off, share, wait, guide]
+    return [run.name, str(clients), f"{got}{few}", f"{planned}{learnt}", off, share, wait, guide]
+
+
+def long_contexts(runs: Iterable[Run]) -> str:
+    """Every case of the long prompts."""
+    head = ["model, GPU, flags", "prompt", "clients", "output tokens/s", "planned"]
+    rows = [
+        _long(run, case)
+        for run in runs
+        if run.suite == "long-context" and run.tells
+        for case in run.document["cases"]
+    ]
+    return table([[*head, "first token p50", "planned"], *rows])
+
+
+def _long(run: Run, case: Json) -> list[str]:
+    _, [_, got, planned, *_] = beside_table({**run.document, "cases": [case]})
+    running, clients, first = case["planned"]["running"], case["clients"], case["planned"]["ttft_s"]
+    return [
+        run.name,
+        f"{case['workload']['prompt_tokens']:,}",
+        f"{clients}" if running == clients else f"{clients}, {running} at once",
+        got,
+        planned,
+        seconds(case["measured"]["ttft_p50_s"]["mean"]),
+        UNKNOWN if first is None else seconds(first),
+    ]
 
 
 def is_corrected(case: Json) -> bool:

@@ -42,3 +42,19 @@ def test_folders_for_a_host(tmp_path: Path) -> None:
     ).read_text() == "nvidia/Llama-3.3-70B-Instruct-FP8"
     config = json.loads((tmp_path / "qwen3-30b-a3b-fp8" / "config.json").read_text())
     assert (config["num_experts"], config["rope_scaling"]) == (128, None)
+
+
+@pytest.mark.parametrize("name", ["qwen3-8b-fp8", "qwen3-30b-a3b-fp8"])
+def test_what_a_checkpoint_has_in_16_bits_the_engine_keeps_so(name: str) -> None:
+    """A router in FP8 sent all tokens to the same eight experts: its dummies are next to all 0."""
+    model = module(ROOT / "gateway" / "gpu" / "tensors.py")
+    config = module(ROOT / "speed" / "gpu" / "configs.py").config(load_catalog().get(name))
+    wide = {
+        tensor.removesuffix(".weight")
+        for tensor, kind, shape in model.tensors(config)
+        if kind == "BF16"
+        and len(shape) == 2
+        and tensor.endswith(".weight")
+        and "embed" not in tensor
+    }
+    assert wide == set(config["quantization_config"]["modules_to_not_convert"])

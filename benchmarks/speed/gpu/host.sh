@@ -5,8 +5,8 @@
 # Sparkwell. DATA/kernels, where there is one, has kernel.00 …: a tar.xz of an earlier DATA/cache.
 # CONFIGS has a folder with a config.json for each model. Leaves DATA/env.sh, to be sourced with the
 # number of a GPU (0): each has a Sparkwell of its own, and all share what is compiled.
-# Weights are dummies: memory and speed are the real ones. A mixture with dummies reads fewer experts
-# than with trained weights (docs/benchmarks.md), so tokens choose evenly whatever the router says.
+# Weights are dummies: memory and speed are the real ones. A mixture's router has to be in 16 bits, as
+# configs.py has it: then tokens choose evenly, as far as random ones can.
 set -euo pipefail
 DATA=$1 CONFIGS=$(realpath "$2") GPUS=${3:-1} ROOT=$(realpath "$(dirname "$0")/../../..") PYTHON=$(command -v python3)
 say() { echo "$(date +%T) $*"; }
@@ -33,7 +33,6 @@ done
 cat > "$engine/bin/python" << END
 #!/bin/sh
 export PYTHONPATH=$DATA/site VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1
-export VLLM_MOE_ROUTING_SIMULATION_STRATEGY=uniform_random
 exec $PYTHON "\$@"
 END
 chmod +x "$engine/bin/python"

@@ -105,7 +105,8 @@ _GGUF = Shares(
 
 # Qwen3-30B-A3B-FP8 on an H200, vLLM 0.25.0 with Triton's kernels, dummy weights, 2026-11-23: 4.1 ms
 # a token; 15 and 31 prompts of 512 together in 117 and 229 ms; one prompt after 18 ms with a graph
-# for it, 83 without.
+# for it, 83 without. All tokens went to the same eight experts (docs/benchmarks.md): prompts that
+# choose evenly are still to be measured.
 _HOPPER_EXPERTS = Experts(more_s=13e-6, launch_s=1.55e-3, matrices=0.43)
 # Starting kernels: one prompt of 512 tokens on H200 and H100 without a graph for it, by the median
 # 41 and 45 ms with 36 layers of FP8, 62 with 64. What the host's processor takes, not the GPU.

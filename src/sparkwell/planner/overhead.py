@@ -49,7 +49,7 @@ class Coefficients:
     kernels_v1_bytes: int = 248 * MIB
     kernels_v2_bytes: int = 230 * MIB
     full_graph_splits: int = 128
-    graph_mib: float = 0.2
+    graph_mib: float = 0.19
     state_bytes_per_logit: float = 4.25
     marlin_weight: float = 0.0118
     dummy_scratch: float = 4.0

@@ -14,9 +14,10 @@ from sparkwell.bench.claimed import FIRST, RATES, SAVED, guide
 from sparkwell.bench.figures import Slo
 from sparkwell.bench.fitting import fitted
 from sparkwell.bench.in_flight import in_flight
-from sparkwell.bench.measuring import Order, Progress, measure
+from sparkwell.bench.measuring import measure
+from sparkwell.bench.order import Order, Progress
 from sparkwell.bench.report import About, Beside, document
-from sparkwell.bench.results import Measured
+from sparkwell.bench.results import Measured, Repeat
 from sparkwell.bench.suites import Case, Changes, Suite, cases
 from sparkwell.core.errors import UsageError
 
@@ -39,14 +40,21 @@ class BenchWish:
 async def bench(
     subject: Subject, wish: BenchWish, measured: Measured, tell: Callable[[Progress], None]
 ) -> None:
-    """Measure; ``measured`` has what came, also where this is ended early."""
+    """Measure; ``measured`` has what came, also where this is ended early.
+
+    A repeat in which kernels were compiled is measured again: warm-up is in no figure.
+    """
     chosen = chosen_cases(subject, wish)
     name, source = subject.served or subject.model, subject.vocabulary
     words = await fitted(subject.target, name, wish.seed) if subject.text else None
     order = Order(
         subject.target, name, chosen, wish.repeats, wish.seed, words or source, wish.slo
     )  # fmt: skip
-    await measure(order, measured, tell)
+
+    def explain(case: Case, repeats: Sequence[Repeat]) -> Sequence[Repeat]:
+        return explained(case, repeats, subject.compiles_in)
+
+    await measure(order, measured, tell, explain)
 
 
 def chosen_cases(subject: Subject, wish: BenchWish) -> Sequence[Case]:

@@ -40,9 +40,10 @@ def cache_of(instance: Mapping[str, Any], folder: Path) -> CompileCache | None:
 def explained(case: Case, repeats: Sequence[Repeat], cache: CompileCache | None) -> list[Repeat]:
     """The repeats of a case; those with a stall know what was compiled then, as far as can be told.
 
-    The cache is looked at only where there is a stall.
+    The cache is looked at only where there is a stall of which that is not known yet.
     """
-    spans = dict(_spans(repeats, stalled(case, repeats)))
+    unknown = [at for at in stalled(case, repeats) if repeats[at].compiled is None]
+    spans = dict(_spans(repeats, unknown))
     if cache is None or not spans:
         return list(repeats)
     files = cache.written(min(began for began, _ in spans.values()))

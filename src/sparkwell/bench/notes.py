@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sparkwell.bench.again import MEASURED_AGAIN, again_notes
 from sparkwell.bench.failures import failure_notes
 from sparkwell.bench.figures import Figures
 from sparkwell.bench.intervals import interval
@@ -36,6 +37,7 @@ def notes(
     if text:
         said.append(lengths_note(repeats))
     said += failure_notes(sample for repeat in repeats for sample in repeat.samples)
+    said += again_notes(repeats)
     said += stalls(case, repeats)
     if _is_wide(figures):
         said.append("The repeats differ so much that their mean tells little: measure again.")
@@ -49,10 +51,10 @@ def notes(
 def doubts(case: Mapping[str, Any]) -> list[str]:
     """What keeps a case of a run's document from being held against a plan, or another run.
 
-    That it was shortened, asked with text, had no cache or is slower than somebody wants speaks
-    against none of its figures.
+    That it was shortened, asked with text, measured again, had no cache or is slower than somebody
+    wants speaks against none of its figures.
     """
-    harmless = (SHORTENED, INEXACT, UNCACHED, OUT_OF_REACH)
+    harmless = (SHORTENED, INEXACT, UNCACHED, OUT_OF_REACH, MEASURED_AGAIN)
     return [str(note) for note in case["notes"] if not note.startswith(harmless)]
 
 

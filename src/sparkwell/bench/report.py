@@ -111,6 +111,11 @@ def _case(
         },
         "notes": [*said, *reach_notes(samples, slo)],
         "repeats": [_repeat(repeat) for repeat in repeats],
+        "set_aside": [
+            {"repeat": number, **_repeat(aside)}
+            for number, repeat in enumerate(repeats, 1)
+            for aside in repeat.set_aside
+        ],
     }
 
 

@@ -13,6 +13,7 @@ class Repeat:
 
     ``began_s`` is of the samples' clock, ``began_at`` the same moment in Unix time. ``compiled`` is
     how many files a compiler left while the engine stood still; None is not known, or not asked.
+    ``set_aside`` are earlier attempts, in which it compiled; they are in no figure.
     """
 
     figures: Figures
@@ -21,6 +22,7 @@ class Repeat:
     broken: str | None = None
     began_at: float | None = None
     compiled: int | None = None
+    set_aside: "tuple[Repeat, ...]" = ()
 
 
 @dataclass(slots=True)

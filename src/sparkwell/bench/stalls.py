@@ -34,6 +34,11 @@ def stalled(case: Case, repeats: Sequence[Repeat]) -> list[int]:
     ]
 
 
+def compiling(case: Case, repeats: Sequence[Repeat]) -> list[int]:
+    """The places of those in whose stall kernels were compiled, as far as that is known."""
+    return [at for at in stalled(case, repeats) if _is_compiling(repeats[at])]
+
+
 def _is_stall(silence: Silence | None, usual_s: float | None) -> bool:
     if silence is None or usual_s is None:
         return False
@@ -60,8 +65,8 @@ def _said(number: int, repeat: Repeat) -> str:
     assert silence is not None  # noqa: S101 - a stall is one
     were = "1 request was" if silence.out == 1 else f"{silence.out:,} requests were"
     came = f"In repeat {number} no token came for {silence.seconds:.1f} s while {were} out"
-    who, why = ("the client itself", "") if _is_asleep(repeat) else ("the engine", _why(repeat))
-    return f"{came}: {who} stood still, and the figures have that in them.{why}"
+    who = "the client itself" if _is_asleep(repeat) else "the engine"
+    return f"{came}: {who} stood still, and the figures have that in them.{_why(repeat)}"
 
 
 def _is_asleep(repeat: Repeat) -> bool:
@@ -70,12 +75,18 @@ def _is_asleep(repeat: Repeat) -> bool:
     return silence is not None and lag_s is not None and lag_s > silence.seconds / 2
 
 
+def _is_compiling(repeat: Repeat) -> bool:
+    return bool(repeat.compiled) and not _is_asleep(repeat)
+
+
 def _why(repeat: Repeat) -> str:
     """Not that it was this engine: others of this machine may compile into the same cache."""
-    if not repeat.compiled:
+    if not _is_compiling(repeat):
         return ""
-    files = "1 file" if repeat.compiled == 1 else f"{repeat.compiled:,} files"
-    return (
-        f" Kernels were compiled then ({files} in the compile cache); they are kept, so measure "
-        "again."
-    )
+    return f" Kernels were compiled then ({files_said(repeat)}); they are kept, so measure again."
+
+
+def files_said(repeat: Repeat) -> str:
+    """How many files a compiler left meanwhile."""
+    files = "1 file" if repeat.compiled == 1 else f"{repeat.compiled or 0:,} files"
+    return f"{files} in the compile cache"

@@ -113,6 +113,14 @@ def test_without_a_stall_nothing_is_looked_at(
     assert explained(CASE, REPEATS[:1], CompileCache(str(tmp_path))) == REPEATS[:1]
 
 
+def test_what_is_known_is_not_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = [REPEATS[0], replace(REPEATS[1], compiled=3)]
+    monkeypatch.setattr(compile_cache, "in_folder", lambda *_: pytest.fail("it was looked at"))
+    assert explained(CASE, known, CompileCache(str(tmp_path))) == known
+
+
 def instance(**changes: Any) -> dict[str, Any]:
     return {"engine": "vllm", "driver": "process", "container": None, **changes}
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from tests.unit.bench.test_load import answer, serving
 
-from sparkwell.bench.measuring import Order, measure
+from sparkwell.bench.measuring import measure
+from sparkwell.bench.order import Order
 from sparkwell.bench.results import Measured
 from sparkwell.bench.suites import Case
 from sparkwell.bench.text import Words

@@ -11,7 +11,8 @@ import pytest
 
 from sparkwell.bench.connection import Connection, Target
 from sparkwell.bench.load import Course, clock, closed_loop, open_loop
-from sparkwell.bench.measuring import Order, Progress, measure
+from sparkwell.bench.measuring import measure
+from sparkwell.bench.order import Order, Progress
 from sparkwell.bench.results import Measured
 from sparkwell.bench.sample import Sample
 from sparkwell.bench.suites import Case

@@ -12,8 +12,9 @@ from sparkwell.bench.connection import Target
 from sparkwell.bench.figures import figures
 from sparkwell.bench.fitting import COUNTS, fitted
 from sparkwell.bench.lengths import lengths, lengths_note
-from sparkwell.bench.measuring import Order, measure
+from sparkwell.bench.measuring import measure
 from sparkwell.bench.notes import notes
+from sparkwell.bench.order import Order
 from sparkwell.bench.results import Measured, Repeat
 from sparkwell.bench.suites import Case
 from sparkwell.bench.text import Words, fit, text_body

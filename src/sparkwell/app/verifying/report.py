@@ -146,8 +146,9 @@ def _short_system(system: str | None) -> str | None:
 
 
 def _case(case: Mapping[str, Any], *, requests: bool) -> Json:
-    repeats = [dict(each) for each in case["repeats"]]
-    for each in repeats:
-        if not requests:
-            each.pop("requests", None)
-    return {**case, "repeats": repeats}
+    lists = {name: _slim(case[name]) for name in ("repeats", "set_aside") if name in case}
+    return dict(case) if requests else {**case, **lists}
+
+
+def _slim(repeats: Iterable[Mapping[str, Any]]) -> list[Json]:
+    return [{name: each[name] for name in each if name != "requests"} for each in repeats]

@@ -15,7 +15,7 @@ from sparkwell.cli.table import table
 from sparkwell.core.units import duration
 
 if TYPE_CHECKING:
-    from sparkwell.bench.measuring import Progress
+    from sparkwell.bench.order import Progress
     from sparkwell.bench.suites import Case
 
 Json = Mapping[str, Any]
@@ -29,18 +29,23 @@ def display(
     if quiet:
         yield lambda _progress: None
         return
-    total = repeats * sum(case.requests for case in cases)
+    asked = repeats * sum(case.requests for case in cases)
     with step_display("bench") as show:
         began, over, last = time.monotonic(), [0], [0]
 
         def tell(progress: "Progress") -> None:
             over[0] += max(0, progress.done - last[0])
             last[0] = progress.done
-            what = ", warming up" if progress.warming else ""
-            step = f"{progress.case.name}, {progress.repeat} of {repeats}{what}"
-            show(step, over[0] / total, _note(over[0], total, began))
+            total = asked + progress.added
+            show(_step(progress, repeats), over[0] / total, _note(over[0], total, began))
 
         yield tell
+
+
+def _step(progress: "Progress", repeats: int) -> str:
+    again = " again" if progress.again else ""
+    what = ", warming up" if progress.warming else ""
+    return f"{progress.case.name}, {progress.repeat} of {repeats}{again}{what}"
 
 
 def _note(over: int, total: int, began: float) -> str:

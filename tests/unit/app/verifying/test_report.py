@@ -61,6 +61,19 @@ def test_requests_addresses_and_commands_are_left_out_of_the_measurement() -> No
     assert rows["columns"][1] == "ttft_s"
 
 
+def test_requests_that_were_set_aside_are_left_out_too() -> None:
+    measured = bench(plan())
+    [case, *_] = measured["cases"]
+    case["set_aside"] = [{"repeat": 1, **case["repeats"][0]}]
+    [slim, *_] = bench_part(measured, requests=False)["cases"]
+    assert slim["set_aside"][0]["repeat"] == 1
+    assert "requests" not in slim["set_aside"][0]
+    [case, *_] = bench_part(measured, requests=True)["cases"]
+    assert "requests" in case["set_aside"][0]
+    del case["set_aside"]
+    assert bench_part(measured | {"cases": [case]}, requests=False)["cases"], "of an older version"
+
+
 @pytest.mark.parametrize(
     ("system", "left"),
     [

@@ -10,9 +10,11 @@ from tests.unit.bench.test_report import whole
 from tests.unit.bench.test_saved import run as prefix_run
 
 from sparkwell.bench.comparing import compare, noted
+from sparkwell.bench.order import Progress
+from sparkwell.bench.suites import CHAT, closed
 from sparkwell.cli.bench.comparison import comparison, comparison_document
 from sparkwell.cli.bench.page import page
-from sparkwell.cli.bench.text import listing, text
+from sparkwell.cli.bench.text import display, listing, text
 from sparkwell.core.errors import UsageError
 from sparkwell.store.benchmarks import load
 
@@ -78,6 +80,21 @@ def test_flags_that_are_the_same_are_said_to_be() -> None:
     known = {**whole(), "flags": {"max_num_seqs": 8}}
     assert "Same flags, engine and machine." in compared(known, known)
     assert "The flags of both are not known." in compared(whole(), whole())
+
+
+def test_a_repeat_that_is_measured_again_makes_the_run_longer(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    case = closed(CHAT, 1)
+    with display([case], 2, quiet=False) as show:
+        for again, added in ((0, 0), (1, 3)):
+            show(Progress(case, 1, 0, True, again, added))
+            for done in range(4):
+                show(Progress(case, 1, done, False, again, added))
+    said = capsys.readouterr().err
+    assert "1 at once, 1 of 2: 50 %, 3 of 6 requests" in said
+    assert "1 at once, 1 of 2 again, warming up: 30 %, 3 of 9 requests" in said
+    assert "1 at once, 1 of 2 again: 60 %, 6 of 9 requests" in said
 
 
 def test_lengths_that_are_not_exact_are_said_about() -> None:

@@ -18,9 +18,9 @@ from sparkwell.app.verifying.files import read
 from sparkwell.app.verifying.gathered import Step
 from sparkwell.app.verifying.scrub import Private
 from sparkwell.catalog import load_catalog
-from sparkwell.cli.bench.measuring import until_stopped
 from sparkwell.cli.bringing_up import Begun
 from sparkwell.cli.context import Context
+from sparkwell.cli.stopping import until_stopped
 from sparkwell.cli.verify import work as verify_work
 from sparkwell.cli.verify.asked import check
 from sparkwell.cli.verify.command import _told

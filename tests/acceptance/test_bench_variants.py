@@ -72,15 +72,17 @@ def test_one_that_does_not_start_is_told_and_the_others_are_shown(home: Home) ->
     assert len(list(home.paths.benchmarks.glob("*.json"))) == 2
 
 
-def test_what_was_measured_until_ctrl_c_is_kept_and_the_model_left_as_it_was(home: Home) -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_what_was_measured_until_it_was_stopped_is_kept_and_the_model_left_as_it_was(
+    home: Home, number: int, status: int
+) -> None:
     home.ok("up", MODEL, "--set", "max_num_seqs=4")
     [before] = home.json("ps")["instances"]
     words = ("--suite", "guide", "--concurrency", "8", "--requests", "16", "--repeats", "50")
     running = home.spawn(*ASKED, FEW, MANY, *words)
     wait_for(lambda: home.run("status").returncode == 0 and measuring(home), 60)
     time.sleep(4)  # some repeats
-    running.send_signal(signal.SIGINT)
-    end(running)
+    assert end(running, number) == status
     [kept] = [json.loads(file.read_text()) for file in home.paths.benchmarks.glob("*.json")]
     assert kept["broken"] is not None
     [after] = home.json("ps")["instances"]

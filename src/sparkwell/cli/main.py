@@ -4,6 +4,7 @@ import importlib
 import json
 import keyword
 import os
+import signal
 import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -146,10 +147,16 @@ def main() -> NoReturn:
     except OSError as error:
         _complain(_from_system(error))
         sys.exit(SparkwellError.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, click.Abort) as error:
         click.echo("Interrupted.", err=True)
-        sys.exit(130)
+        sys.exit(128 + _signal_of(error))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _signal_of(error: BaseException) -> int:
+    """What interrupted it; click raises an error of its own from ours."""
+    known = (getattr(each, "number", None) for each in (error, error.__cause__))
+    return next((int(number) for number in known if number is not None), signal.SIGINT)
 
 
 def _colours() -> bool | None:

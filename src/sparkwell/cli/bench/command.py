@@ -16,6 +16,7 @@ from sparkwell.cli.bench.variants import variants
 from sparkwell.cli.client import run
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.cli.options import Numbers, SloOption, WithModel
+from sparkwell.cli.stopping import as_at_ctrl_c, undisturbed
 
 if TYPE_CHECKING:
     from sparkwell.app.benching import BenchWish
@@ -108,8 +109,8 @@ def run_(
     """Measure MODEL, or the one model that runs.
 
     Every prompt is new, so that no cache knows it; the first requests warm up and do not count.
-    Figures are means of the repeats with a 95 % interval. What was measured until Ctrl-C, or until
-    the engine died, is kept and marked. A key is taken from SPARKWELL_API_KEY.
+    Figures are means of the repeats with a 95 % interval. What was measured until Ctrl-C, SIGTERM
+    or the engine's end is kept and marked. A key is taken from SPARKWELL_API_KEY.
     """
     from sparkwell.app.benching import BenchWish
     from sparkwell.app.subject import by_text
@@ -136,12 +137,14 @@ def _measured(
     from sparkwell.bench.results import Measured
 
     measured = Measured()
-    try:
-        measure_into(measured, subject, wish, quiet=as_json)
-    finally:
-        if measured.repeats:
-            document = run_document(subject, wish, measured)
-            _kept(context, document, files, as_json=as_json)
+    with as_at_ctrl_c():
+        try:
+            measure_into(measured, subject, wish, quiet=as_json)
+        finally:
+            if measured.repeats:
+                with undisturbed():
+                    document = run_document(subject, wish, measured)
+                    _kept(context, document, files, as_json=as_json)
     return BROKEN if measured.broken or measured.failed else 0
 
 

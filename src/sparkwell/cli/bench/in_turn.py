@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sparkwell.cli.alone import alone, alone_here
-from sparkwell.cli.bench.measuring import as_at_ctrl_c, measure_into, subject_of
+from sparkwell.cli.bench.measuring import measure_into, subject_of
 from sparkwell.cli.bringing_up import Wanted, bring_up
 from sparkwell.cli.client import run
 from sparkwell.cli.context import Context
 from sparkwell.cli.earlier import bring_back, earlier, stop
+from sparkwell.cli.stopping import as_at_ctrl_c, undisturbed
 from sparkwell.cli.telling import tell
 from sparkwell.core.errors import SparkwellError
 
 if TYPE_CHECKING:
     from sparkwell.app.benching import BenchWish
     from sparkwell.app.subject import Subject
+    from sparkwell.bench.results import Measured
 
 Run = Mapping[str, Any]
 
@@ -59,21 +61,31 @@ def _measure(
     *, quiet: bool,
 ) -> None:  # fmt: skip
     """Measure it and keep what came, also where this is ended early."""
-    from sparkwell.app.benching import run_document
     from sparkwell.bench.results import Measured
-    from sparkwell.store.benchmarks import free_name, save
 
-    measured, folder = Measured(), context.paths.benchmarks
+    measured = Measured()
     try:
         measure_into(measured, subject, wish, quiet=quiet)
     finally:
         if measured.repeats:
-            document = run_document(subject, wish, measured)
-            document = {**document, "run": free_name(folder, document["run"])}
-            got(document)
-            save(folder, document)
-            if not quiet:
-                tell(f"Kept as the run {document['run']}.")
+            with undisturbed():
+                _keep(context, subject, wish, measured, got, quiet=quiet)
+
+
+def _keep(
+    context: Context, subject: "Subject", wish: "BenchWish", measured: "Measured",
+    got: Callable[[Run], None], *, quiet: bool,
+) -> None:  # fmt: skip
+    from sparkwell.app.benching import run_document
+    from sparkwell.store.benchmarks import free_name, save
+
+    folder = context.paths.benchmarks
+    document = run_document(subject, wish, measured)
+    document = {**document, "run": free_name(folder, document["run"])}
+    got(document)
+    save(folder, document)
+    if not quiet:
+        tell(f"Kept as the run {document['run']}.")
 
 
 async def _anew(context: Context, wanted: Wanted, *, quiet: bool) -> None:

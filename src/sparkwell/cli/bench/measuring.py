@@ -1,14 +1,11 @@
-"""How commands measure a model that runs: what is asked, the display, and how it ends."""
+"""How commands measure a model that runs: what is asked, and the display."""
 
-import asyncio
-import signal
-from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sparkwell.cli.client import KEY, told_by_daemon
 from sparkwell.cli.context import Context
+from sparkwell.cli.stopping import until_stopped
 from sparkwell.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -60,45 +57,6 @@ def measure_into(
     many_files()
     with display(cases, wish.repeats, quiet=quiet) as show:
         uvloop.run(until_stopped(measure(subject, wish, measured, show)))
-
-
-async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
-    """End at SIGTERM, or with the terminal, as at Ctrl-C: what was measured is kept."""
-    task, loop = asyncio.ensure_future(work), asyncio.get_running_loop()
-    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
-    if before[signal.SIGHUP] is signal.SIG_IGN:  # nohup's
-        del before[signal.SIGHUP]
-    for number in before:
-        loop.add_signal_handler(number, task.cancel)
-    try:
-        await task
-    except asyncio.CancelledError:
-        raise KeyboardInterrupt from None
-    finally:
-        _hear_again(before)
-
-
-@contextmanager
-def as_at_ctrl_c() -> Iterator[None]:
-    """SIGTERM, and the end of the terminal, end what is done here as Ctrl-C does."""
-    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP)}
-    if before[signal.SIGHUP] is signal.SIG_IGN:  # nohup's
-        del before[signal.SIGHUP]
-    for number in before:
-        signal.signal(number, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _hear_again(before: Mapping[signal.Signals, Any]) -> None:
-    """As it was before the measurement: what is done after it may have to be told as well."""
-    loop = asyncio.get_running_loop()
-    for number, handler in before.items():
-        loop.remove_signal_handler(number)
-        signal.signal(number, handler)
 
 
 def many_files() -> None:

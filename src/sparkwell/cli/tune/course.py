@@ -13,10 +13,11 @@ from sparkwell.app.tuning.foretelling import Plans
 from sparkwell.app.tuning.ledger import Ledger, Step
 from sparkwell.app.tuning.tuner import Tuner
 from sparkwell.cli.alone import alone_here
-from sparkwell.cli.bench.measuring import many_files, until_stopped
+from sparkwell.cli.bench.measuring import many_files
 from sparkwell.cli.client import run
 from sparkwell.cli.earlier import Earlier, bring_back, earlier
 from sparkwell.cli.progress import step_display
+from sparkwell.cli.stopping import until_stopped
 from sparkwell.cli.tune.before import Before, BeforeFile, right
 from sparkwell.cli.tune.rig import DaemonRig
 from sparkwell.core.errors import ConflictError, SparkwellError

@@ -9,8 +9,8 @@ from sparkwell.app.compiling import explained
 from sparkwell.app.drivers import make_drivers
 from sparkwell.app.subject import own_subject
 from sparkwell.app.tuning.rig import Started, TrialError
-from sparkwell.bench.measuring import Order
 from sparkwell.bench.measuring import measure as ask
+from sparkwell.bench.order import Order
 from sparkwell.bench.results import Measured
 from sparkwell.cli.bringing_up import Begun, Wanted, bring_up
 from sparkwell.cli.client import AdminClient, Json

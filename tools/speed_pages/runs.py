@@ -95,7 +95,9 @@ def _run(file: Path) -> Run:
 
 
 def worded(flags: str) -> str:
-    """``guide-flags``, ``256-seqs``, ``tuned-goodput`` as words."""
+    """``guide-flags``, ``256-seqs``, ``tuned-goodput``, ``guide-flags-pair`` as words."""
+    if flags.endswith("-pair"):
+        return f"{worded(flags.removesuffix('-pair'))}, one of a pair"
     if flags == "guide-flags":
         return "the guide's flags"
     if flags.endswith("-seqs"):

@@ -1,6 +1,9 @@
 """The overlays that come with Sparkwell say what the tunings beside the runs measured."""
 
+import json
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,16 +15,41 @@ from sparkwell.catalog.catalog import load_catalog
 from sparkwell.catalog.tuned import Tuned
 from sparkwell.catalog.tuned_files import SHIPPED_TUNED, file_name, load_tuned
 
-RUNS = Path(__file__).parents[3] / "docs" / "benchmarks" / "runs"
+Json = dict[str, Any]
+ROOT = Path(__file__).parents[3]
+RUNS = ROOT / "docs" / "benchmarks" / "runs"
 TUNINGS = sorted(RUNS.glob("*-tune-*.json"))
 SHIPPED = load_tuned()
 
 
-def test_all_are_right_and_have_a_tuning() -> None:
+def pairs() -> list[tuple[Json, Json]]:
+    """Runs of one model that asked the same, the earlier with the flags from before."""
+    found: dict[tuple[str, str], list[Json]] = {}
+    for file in RUNS.glob("*-pair-*.json"):
+        run = json.loads(file.read_text(encoding="utf-8"))
+        found.setdefault((run["model"], run["seed"]), []).append(run)
+    return [(one, other) for one, other in (sorted(runs, key=_at) for runs in found.values())]
+
+
+def _at(run: Json) -> float:
+    return float(run["at"])
+
+
+def of_pairs(monkeypatch: pytest.MonkeyPatch) -> list[Tuned]:
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    ship_pair = import_module("ship_pair")
+    return [ship_pair.overlay(before, after, "guide") for before, after in pairs()]
+
+
+def test_all_are_right_and_have_a_tuning_or_a_pair_of_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert SHIPPED.problems == ()
     files = {file.name for file in SHIPPED_TUNED.glob("*.yaml")}
-    assert files == {file_name(overlay(keeping.load(each))) for each in TUNINGS}
+    found = of_pairs(monkeypatch)
+    assert files == {
+        file_name(each) for each in [*map(overlay, map(keeping.load, TUNINGS)), *found]
+    }
     assert files
+    assert [each for each in found if each not in SHIPPED.overlays] == []
 
 
 @pytest.mark.parametrize("file", TUNINGS, ids=lambda file: file.stem)

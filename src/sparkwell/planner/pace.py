@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import log2
 
+MODEL = 2
+"""Of speed; raised with each change of it. What runs missed of another one says nothing of this."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -13,7 +16,8 @@ class Pace:
     ``steps`` are for a step of decoding, each with the sequences that it was measured with, fewest
     first; ``first`` is for prompts up to their first tokens. ``late_s`` are seconds that a first
     token takes besides, however long the prompts are and however many. ``cases`` is how many
-    measurements it rests on, ``at`` the Unix time of the newest, None without any.
+    measurements it rests on, ``at`` the Unix time of the newest, None without any. ``model`` is the
+    number of the model.
     """
 
     steps: tuple[tuple[int, float], ...] = ()
@@ -21,6 +25,7 @@ class Pace:
     late_s: float = 0.0
     cases: int = 0
     at: float | None = None
+    model: int = MODEL
 
     def step_at(self, sequences: int) -> float:
         """Of a step with so many sequences: between two measured ones by the ratio of sizes.

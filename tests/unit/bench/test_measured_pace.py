@@ -28,13 +28,18 @@ MODEL, HERE, VERSION = "qwen3-8b-fp8", "dgx-spark", "0.10.1.1"
 FLAGS: dict[str, Any] = {"max_num_seqs": 64, "kv_cache_dtype": "auto"}
 
 
+def as_kept(found: Pace) -> Any:
+    """As a document has it that was written and read again."""
+    return json.loads(json.dumps(asdict(found)))
+
+
 def case(clients: int = 1, step: float = 1.0, first: float = 1.0, **changes: Any) -> dict[str, Any]:
     """A case whose steps took ``step`` times as long as the model says."""
     planned = {
         "running": clients,
         "tpot_s": 0.1,
         "ttft_s": 0.5,
-        "pace": {"step": 1.0, "first": 1.0},
+        "pace": as_kept(AS_MODELLED),
     }
     measured = {"tpot_p50_s": {"mean": 0.1 * step}, "ttft_p50_s": {"mean": 0.5 * first}}
     found = {"clients": clients, "failed": 0, "notes": [], "planned": planned, "measured": measured}
@@ -83,7 +88,7 @@ def test_a_plan_that_was_corrected_by_clients_is_taken_back_by_clients() -> None
     before = seen(run(case(1, 1.2), case(64, 0.5)))
     again = [case(1), case(64)]
     for each in again:
-        each["planned"]["pace"] = json.loads(json.dumps(asdict(before)))
+        each["planned"]["pace"] = as_kept(before)
     found = seen(run(*again))
     assert dict(found.steps) == pytest.approx({1: 1.2, 64: 0.5})
 
@@ -103,7 +108,7 @@ def test_what_a_short_prompt_takes_besides_is_fixed() -> None:
 
 def test_a_fixed_time_that_was_planned_is_not_counted_twice() -> None:
     corrected = case(1)
-    corrected["planned"] |= {"ttft_s": 0.041, "pace": {"step": 1.0, "first": 1.0, "late_s": 0.012}}
+    corrected["planned"] |= {"ttft_s": 0.041, "pace": as_kept(Pace(late_s=0.012))}
     corrected["measured"]["ttft_p50_s"] = {"mean": 0.041}
     assert seen(run(corrected)).late_s == pytest.approx(0.012)
 
@@ -116,7 +121,7 @@ def test_nothing_measured_changes_nothing() -> None:
 def test_a_plan_that_was_corrected_is_no_model() -> None:
     """Else every run would take back what the one before had found."""
     corrected = case(1, 1.0)
-    corrected["planned"]["pace"] = {"step": 2.0, "first": 1.0}
+    corrected["planned"]["pace"] = as_kept(Pace(((1, 2.0),)))
     assert seen(run(corrected)).step_at(1) == pytest.approx(2.0)
 
 
@@ -133,6 +138,45 @@ def test_a_plan_that_was_corrected_is_no_model() -> None:
 )
 def test_a_doubtful_case_tells_nothing(changes: dict[str, Any]) -> None:
     assert seen(run({**case(1, 1.2), **changes})) == AS_MODELLED
+
+
+@pytest.mark.parametrize(
+    "planned_by",
+    [
+        None, {}, "abc", {"step": 1.0, "first": 1.0},
+        as_kept(AS_MODELLED) | {"model": 1},
+        as_kept(AS_MODELLED) | {"steps": "abc"},
+        as_kept(AS_MODELLED) | {"steps": [[16, 1.2], [16, 1.0]]},
+        as_kept(AS_MODELLED) | {"steps": [[0, 1.2], [16, 1.0]]},
+        as_kept(AS_MODELLED) | {"steps": [[16, 1.2], [1, 1.0]]},
+    ],
+)  # fmt: skip
+def test_a_plan_of_another_model_of_speed_tells_nothing(planned_by: Any) -> None:
+    """What that one missed may be mended: a first token of 81 ms would have become 135."""
+    older = case(1, 1.5)
+    older["planned"]["pace"] = planned_by
+    assert seen(run(older)) == AS_MODELLED
+    assert seen(run(older, case(16, 1.2))).step_at(16) == pytest.approx(1.2)
+
+
+def test_where_others_prompts_were_read_between_tokens_nothing_is_told_of_steps() -> None:
+    """Eight prompts of 23,744 tokens on an H200: 71 ms a token, 31 between two of them usually."""
+    long = case(8, 2.0)
+    long["measured"]["itl_p50_s"] = {"mean": 0.086}
+    found = seen(run(case(1, 0.97), long, case(16, 0.96)))
+    assert dict(found.steps) == pytest.approx({1: 0.97, 16: 0.96})
+    usual = case(8, 1.1)
+    usual["measured"]["itl_p50_s"] = {"mean": 0.1}
+    assert seen(run(usual)).step_at(8) == pytest.approx(1.1)
+    several = case(8, 0.5)  # tokens in one event, as with speculation
+    several["measured"]["itl_p50_s"] = {"mean": 0.12}
+    assert seen(run(several)).step_at(8) == pytest.approx(0.5)
+
+
+def test_a_case_without_what_ran_tells_nothing() -> None:
+    odd = case(1, 1.5)
+    del odd["planned"]["running"]
+    assert seen(run(odd)) == AS_MODELLED
 
 
 def test_clients_that_had_to_wait_tell_nothing() -> None:

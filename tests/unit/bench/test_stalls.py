@@ -1,6 +1,6 @@
 """When a silence is said to be a stall."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from tests.unit.bench.samples import sample
 
@@ -109,7 +109,7 @@ def test_it_is_a_figure_and_a_note_of_the_case_and_no_figure_for_plans() -> None
     assert [each["silence_s"] for each in case["repeats"]] == [0.5, 9.5]
     assert [each["compiled_files"] for each in case["repeats"]] == [None, None]
     assert case["notes"] == notes(CLIENTS, repeats) == stalls(CLIENTS, repeats)
-    case["planned"] = {"running": 256, "tpot_s": 0.02, "ttft_s": 0.2}
+    case["planned"] = {"running": 256, "tpot_s": 0.02, "ttft_s": 0.2, "pace": asdict(AS_MODELLED)}
     machine = replace(find_machine("dgx-spark"), name="x")
     assert pace([found], machine, "1", {}) == AS_MODELLED
     case["notes"] = []

@@ -44,8 +44,8 @@ What every command prints with `--help`. Options before the command (`--config`,
 
 Exit codes: 0 done; 1 `preflight` or `doctor` found an error, a run of `bench` or `verify` is not
 whole, or requests of it failed; 2 refused, with the reason on stderr; 130 interrupted, and 143 by
-SIGTERM where a measurement was. `--json` prints one JSON document on stdout and nothing else there;
-with it, an error is a JSON document on stderr.
+SIGTERM where `bench` or `tune` was. `--json` prints one JSON document on stdout and nothing else
+there; with it, an error is a JSON document on stderr.
 
 {sections}
 """

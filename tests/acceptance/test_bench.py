@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+import pty
+import re
 import shlex
 import shutil
 import signal
@@ -413,3 +415,25 @@ def test_a_run_that_cannot_be_kept_is_shown_all_the_same(loaded: Home) -> None:
     assert "OUTPUT TOKENS/S" in done.stdout
     assert "could not be kept" in done.stderr
     assert done.returncode == 2
+
+
+def test_what_was_measured_is_kept_where_the_terminal_went(home: Home, script: Script) -> None:
+    script(ttft_s=0.2, tokens_per_s=200)
+    home.ok("up", MODEL)
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvpe(command()[0], command("bench", *LONG), home.environ)  # noqa: S606 - the child of a fork
+    seen = b""
+    while not re.search(rb"[1-9]\d %", seen):
+        seen += os.read(terminal, 4096)
+    os.close(terminal)  # as when a window is closed
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 129
+    assert "stopped by hand" in home.json("bench", "show")["broken"]
+
+
+def test_what_was_measured_is_kept_where_nobody_reads_it(loaded: Home) -> None:
+    words = ("--concurrency", "1", "--requests", "1", "--repeats", "1")
+    piped = f"{shlex.join(command('bench', *words))} | true"
+    before = len(loaded.json("bench", "list")["runs"])
+    subprocess.run(["sh", "-c", piped], env=loaded.environ, check=True, capture_output=True)
+    assert len(loaded.json("bench", "list")["runs"]) == before + 1

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 import sparkwell
+from sparkwell.cli.telling import tell
 from sparkwell.core.errors import EnvironmentFault, SparkwellError, UsageError
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def main() -> NoReturn:
         _complain(_from_system(error))
         sys.exit(SparkwellError.exit_code)
     except (KeyboardInterrupt, click.Abort) as error:
-        click.echo("Interrupted.", err=True)
+        tell("Interrupted.")
         sys.exit(128 + _signal_of(error))
     sys.exit(code if isinstance(code, int) else 0)
 

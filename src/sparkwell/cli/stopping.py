@@ -6,6 +6,8 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
+from sparkwell.cli.telling import let_go_of_terminal
+
 Handlers = Mapping[signal.Signals, Any]
 
 
@@ -23,6 +25,7 @@ async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
 
     def stop(number: int) -> None:
         came.append(number)
+        _quietly(number)
         task.cancel()
 
     before = _handlers()
@@ -43,6 +46,7 @@ def as_at_ctrl_c() -> Iterator[None]:
     """SIGTERM, and the end of the terminal, end what is done here as Ctrl-C does."""
 
     def stop(number: int, _frame: object) -> NoReturn:
+        _quietly(number)
         raise StoppedError(number)
 
     with _handled_by(stop):
@@ -57,7 +61,12 @@ def undisturbed() -> Iterator[None]:
     is to be kept. A second Ctrl-C ends this too: a person may have waited long enough.
     """
     came = list[int]()
-    with _handled_by(lambda number, _frame: came.append(number)):
+
+    def later(number: int, _frame: object) -> None:
+        _quietly(number)
+        came.append(number)
+
+    with _handled_by(later):
         yield
     for number in came[:1]:
         signal.raise_signal(number)
@@ -72,6 +81,11 @@ def _handled_by(handler: Callable[[int, Any], object]) -> Iterator[None]:
         yield
     finally:
         _set(before)
+
+
+def _quietly(number: int) -> None:
+    if number == signal.SIGHUP:
+        let_go_of_terminal()
 
 
 def _handlers() -> Handlers:

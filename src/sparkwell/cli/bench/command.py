@@ -17,6 +17,7 @@ from sparkwell.cli.client import run
 from sparkwell.cli.context import Context, json_option, pass_context
 from sparkwell.cli.options import Numbers, SloOption, WithModel
 from sparkwell.cli.stopping import as_at_ctrl_c, undisturbed
+from sparkwell.cli.telling import show as shown
 
 if TYPE_CHECKING:
     from sparkwell.app.benching import BenchWish
@@ -149,17 +150,19 @@ def _measured(
 
 
 def _kept(context: Context, document: dict[str, Any], files: Files, *, as_json: bool) -> None:
-    """Show it first: what follows may fail, as where a disk is full."""
+    """Keep it, and show it whatever comes of that: a disk may be full, or the terminal gone."""
     from sparkwell.cli.bench.text import text
     from sparkwell.store.benchmarks import free_name, save
 
     folder = context.paths.benchmarks
     document = {**document, "run": free_name(folder, document["run"])}
-    click.echo(json.dumps(document) if as_json else text(document))
-    file = save(folder, document)
-    if not as_json:
-        click.echo(f"Kept as {file}.")
-    files.write(document)
+    said = [json.dumps(document) if as_json else text(document)]
+    try:
+        file = save(folder, document)
+        said += [] if as_json else [f"Kept as {file}."]
+        files.write(document)
+    finally:
+        shown("\n".join(said))
 
 
 for each in (variants, list_, show, compare):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sparkwell.app.verifying.looking import held_bytes
 from sparkwell.cli.client import AdminClient, run
+from sparkwell.cli.stopping import undisturbed
 from sparkwell.cli.verify.session import Session, instance_of, status_now
 from sparkwell.core.errors import NotReadyError
 
@@ -52,10 +53,11 @@ def _keep(session: Session, subject: "Subject", asked: "BenchWish", measured: "M
     from sparkwell.store.benchmarks import free_name, save
 
     if measured.repeats:
-        folder = session.context.paths.benchmarks
-        document = run_document(subject, asked, measured)
-        session.found.bench = {**document, "run": free_name(folder, document["run"])}
-        save(folder, session.found.bench)
+        with undisturbed():
+            folder = session.context.paths.benchmarks
+            document = run_document(subject, asked, measured)
+            session.found.bench = {**document, "run": free_name(folder, document["run"])}
+            save(folder, session.found.bench)
 
 
 def _must_be_whole(session: Session, measured: "Measured") -> None:

@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from sparkwell.catalog import load_catalog
+from sparkwell.catalog.described import describe_recipe
+from sparkwell.engines.vllm.rules import rules_for
+from sparkwell.hardware.description import find_machine
+from sparkwell.planner.graphs import graph_tokens
+from sparkwell.planner.settings import resolve
 
 
 def row(document: dict[str, Any], case: dict[str, Any], source: str) -> str:
@@ -22,7 +27,7 @@ def row(document: dict[str, Any], case: dict[str, Any], source: str) -> str:
         **({"concurrency": case["clients"]} if case["clients"] > 1 else {}),
         **({"running": running} if running != case["clients"] else {}),
         "prompt": work["prompt_tokens"], "output": work["output_tokens"],
-        "batched_tokens": flags["max_num_batched_tokens"], "graph_tokens": _graph_tokens(flags),
+        "batched_tokens": flags["max_num_batched_tokens"], "graph_tokens": _graph_tokens(document),
         "measured": f"{got['output_tokens_per_s']['mean']:.4g}",
         "ttft_s": f"{got['ttft_p50_s']['mean']:.3g}", "source": source, "check": "true",
     }  # fmt: skip
@@ -36,8 +41,12 @@ def _has_fp8_cache(document: dict[str, Any]) -> bool:
     return str(declared if said == "auto" else said).startswith("fp8")
 
 
-def _graph_tokens(flags: dict[str, Any]) -> int:
-    return int(flags.get("max_cudagraph_capture_size") or min(512, 2 * flags["max_num_seqs"]))
+def _graph_tokens(document: dict[str, Any]) -> int:
+    """As the planner reads them."""
+    flags, machine = document["flags"], find_machine(document["machine"]["name"])
+    described = describe_recipe(load_catalog().get(document["model"]))
+    rules = rules_for(document["versions"]["engine_version"])
+    return graph_tokens(flags, resolve(flags, described, machine, rules))
 
 
 def main(source: str, *files: str) -> None:

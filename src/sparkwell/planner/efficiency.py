@@ -109,7 +109,7 @@ _GGUF = Shares(
 # choose evenly are still to be measured.
 _HOPPER_EXPERTS = Experts(more_s=13e-6, launch_s=1.55e-3, matrices=0.43)
 # Starting kernels: one prompt of 512 tokens on H200 and H100 without a graph for it, by the median
-# 41 and 45 ms with 36 layers of FP8, 62 with 64. What the host's processor takes, not the GPU.
+# 41 and 46 ms with 36 layers of FP8, 66 with 64 in 16 bits. The processor does it, not the GPU.
 HOPPER = Family(
     name="Hopper",
     layer_s=50e-6,

@@ -23,8 +23,11 @@ CHECK_ERRORS = {
     ("qwen3-30b-a3b-fp8", "int4"): 0.30,
     ("llama33-70b-fp8", "nvfp4"): 0.25,
     ("llama31-8b-fp8", None): 0.20,
-    ("qwen3-8b-fp8", None): 0.85,
 }
+# Kernels were compiled in that run; and a client that was the limit itself.
+DOUBTFUL = {("prefill", 1): 0.85, ("prefill", 16): 0.3, ("output", 512): 0.4}
+# 256 clients on an H200: what the server takes for each token is from a slower host.
+CROWD = 0.21
 
 
 @cache
@@ -58,8 +61,15 @@ def test_within_15_percent_of_what_was_measured(row: MeasuredSpeed) -> None:
 
 @pytest.mark.parametrize("row", CHECKS, ids=name)
 def test_what_was_not_fitted_on_is_no_further_off_than_it_was(row: MeasuredSpeed) -> None:
-    known = {} if row.source == "h100-bench" else CHECK_ERRORS  # the same engine and version
-    assert abs(error(row)) < known.get((row.model, row.weights), 0.15)
+    assert abs(error(row)) < bound(row)
+
+
+def bound(row: MeasuredSpeed) -> float:
+    if row.source in ("h100-offline", "h100-served"):
+        return DOUBTFUL[row.quantity, row.concurrency]
+    if row.source in ("h100-bench", "h200-bench", "h200-bench-2", "h200-tune"):
+        return CROWD if row.source == "h200-tune" else 0.15  # the same engine and version
+    return CHECK_ERRORS.get((row.model, row.weights), 0.15)
 
 
 # ── the form of the model, leaving a model out ──────────────────────────────────────────────

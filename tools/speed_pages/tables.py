@@ -12,6 +12,10 @@ from speed_pages.runs import Json, Run, title
 SHOWN = (1, 64)
 """Clients in the overview."""
 UNKNOWN = "-"
+FEW_EXPERTS_SAID = (
+    "All tokens went to the same eight experts, by a mistake of ours: with several clients this is "
+    "faster than the model ([benchmarks.md](../benchmarks.md#a-mixture-of-experts))."
+)
 
 
 def table(rows: Iterable[Sequence[str]]) -> str:
@@ -87,6 +91,8 @@ def whole(run: Run) -> str:
     lines = [f"## {run.name}: `{run.suite}`", "", *_about(run), ""]
     for place, (said, rows) in enumerate(tables(run.document)):
         lines += [*([f"{said}:", ""] if place else []), table(rows), ""]
+    if run.reads_few_experts:
+        lines += [f"**{FEW_EXPERTS_SAID}**", ""]
     if any(is_corrected(case) for case in run.document["cases"]):
         lines += ["The plan had learnt from the run before.", ""]
     lines += [

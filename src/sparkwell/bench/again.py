@@ -1,7 +1,7 @@
 """Which repeats are measured again: those in which the engine compiled kernels. Pure.
 
-That is warm-up: it happens once on a machine, as kernels are kept. A stall without a known cause
-stays in the figures, as whoever asks the engine has it in his waiting too.
+That is warm-up: it happens once on a machine, as kernels are kept. A repeat whose longest stall has
+no known cause stays in the figures, as whoever asks the engine has it in his waiting too.
 """
 
 from collections.abc import Iterator, Sequence

@@ -21,7 +21,13 @@ def test_by_number_by_name_or_by_how_one_begins(asked: str, found: str) -> None:
 
 def test_a_number_of_one_that_is_there_goes_before_a_beginning() -> None:
     assert named(("2026", "1999"), "2", "run", "") == "1999"
-    assert named(("2026", "1999"), "20", "run", "") == "2026"
+    assert named(("2026", "1999"), "2026", "run", "") == "2026"
+
+
+def test_the_second_of_one_is_not_the_first_whose_name_begins_with_2() -> None:
+    """`bench compare 1 2` had compared the only run with itself."""
+    with pytest.raises(UsageError, match="There is no run '2'"):
+        named(("20260101-m",), "2", "run", "")
 
 
 @pytest.mark.parametrize(

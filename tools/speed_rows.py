@@ -13,40 +13,34 @@ from sparkwell.catalog.described import describe_recipe
 from sparkwell.engines.vllm.rules import rules_for
 from sparkwell.hardware.description import find_machine
 from sparkwell.planner.graphs import graph_tokens
-from sparkwell.planner.settings import resolve
+from sparkwell.planner.settings import Settings, resolve
 
 
 def row(document: dict[str, Any], case: dict[str, Any], source: str) -> str:
     """As the file has it."""
-    got, work, flags = case["measured"], case["workload"], document["flags"]
+    got, work, settings = case["measured"], case["workload"], _settings(document)
     running = (case["planned"] or {}).get("running", case["clients"])
     fields = {
         "machine": document["machine"]["name"], "model": document["model"],
-        **({"kv": "fp8"} if _has_fp8_cache(document) else {}),
+        **({"kv": "fp8"} if settings.cache_type == "fp8" else {}),
         "quantity": "output",
         **({"concurrency": case["clients"]} if case["clients"] > 1 else {}),
         **({"running": running} if running != case["clients"] else {}),
         "prompt": work["prompt_tokens"], "output": work["output_tokens"],
-        "batched_tokens": flags["max_num_batched_tokens"], "graph_tokens": _graph_tokens(document),
+        "batched_tokens": settings.max_num_batched_tokens,
+        "graph_tokens": graph_tokens(document["flags"], settings),
         "measured": f"{got['output_tokens_per_s']['mean']:.4g}",
         "ttft_s": f"{got['ttft_p50_s']['mean']:.3g}", "source": source, "check": "true",
     }  # fmt: skip
     return f"  - {{{', '.join(f'{name}: {value}' for name, value in fields.items())}}}"
 
 
-def _has_fp8_cache(document: dict[str, Any]) -> bool:
-    """By the flag, or by the checkpoint where nothing is said."""
-    declared = load_catalog().get(document["model"]).quantization.kv_cache_dtype or "auto"
-    said = document["flags"].get("kv_cache_dtype", "auto")
-    return str(declared if said == "auto" else said).startswith("fp8")
-
-
-def _graph_tokens(document: dict[str, Any]) -> int:
-    """As the planner reads them."""
-    flags, machine = document["flags"], find_machine(document["machine"]["name"])
+def _settings(document: dict[str, Any]) -> Settings:
+    """As the planner reads the flags."""
     described = describe_recipe(load_catalog().get(document["model"]))
+    machine = find_machine(document["machine"]["name"])
     rules = rules_for(document["versions"]["engine_version"])
-    return graph_tokens(flags, resolve(flags, described, machine, rules))
+    return resolve(document["flags"], described, machine, rules)
 
 
 def main(source: str, *files: str) -> None:

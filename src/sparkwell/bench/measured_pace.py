@@ -15,6 +15,8 @@ from sparkwell.planner.pace import AS_MODELLED, MODEL, Pace
 
 Json = Mapping[str, Any]
 Pair = tuple[float, float]
+Planned = tuple[Json, Pace]
+"""A case, and what its own plan was corrected by."""
 NEWEST = 3
 """Runs that count: what an engine, a driver or a cooler was before does not."""
 _LEAST, _MOST = 0.2, 5.0
@@ -34,11 +36,11 @@ def pace(runs: Iterable[Json], machine: Machine, version: str | None, flags: Fla
     What a short prompt takes besides is fixed: many prompts that come together take it once.
     """
     told = list(islice((run for run in runs if _tells(run, machine, version, flags)), NEWEST))
-    cases = [case for run in told for case in run["cases"] if _is_sound(case)]
+    cases = [each for run in told for each in _sound(run["cases"])]
     steps = _steps(cases)
     if not steps:
         return AS_MODELLED
-    firsts = list(_firsts(case for case in cases if case["clients"] == 1))
+    firsts = list(_firsts(cases))
     first = _median([got / model for got, model in firsts if model >= LONG_S], 1.0)
     late_s = _median([got - first * model for got, model in firsts if model < LONG_S], 0.0)
     at = max(float(run["at"]) for run in told)
@@ -62,20 +64,23 @@ def _tells(run: Json, machine: Machine, version: str | None, flags: Flags) -> bo
     )
 
 
-def _is_sound(case: Json) -> bool:
-    """Planned by today's model, of clients that all ran at once, with no doubt and no failure."""
-    planned = case["planned"]
-    if not planned or case["failed"] or doubts(case) or _pace(case) is None:
-        return False
-    return bool(case["clients"] and planned.get("running") == case["clients"])
+def _sound(cases: Iterable[Json]) -> Iterator[Planned]:
+    """Of clients that all ran at once, with no doubt and no failure; planned by today's model."""
+    for case in cases:
+        planned = case["planned"]
+        if not planned or case["failed"] or doubts(case):
+            continue
+        corrected = _pace(planned)
+        if corrected and case["clients"] and planned.get("running") == case["clients"]:
+            yield case, corrected
 
 
-def _steps(cases: Iterable[Json]) -> Mapping[int, Sequence[float]]:
+def _steps(cases: Iterable[Planned]) -> Mapping[int, Sequence[float]]:
     """Measured over modelled, by clients."""
     found: dict[int, list[float]] = {}
-    for case in cases:
-        clients, planned_by = case["clients"], _pace(case)
-        if planned_by is None or _was_interrupted(case):
+    for case, planned_by in cases:
+        clients = case["clients"]
+        if _was_interrupted(case):
             continue
         for got, model in _pair(case, "tpot_p50_s", "tpot_s", planned_by.step_at(clients)):
             found.setdefault(clients, []).append(got / model)
@@ -91,16 +96,15 @@ def _was_interrupted(case: Json) -> bool:
     return bool(mean and gap and gap < _USUAL * mean)
 
 
-def _firsts(cases: Iterable[Json]) -> Iterator[Pair]:
-    for case in cases:
-        planned_by = _pace(case)
-        if planned_by is not None:
+def _firsts(cases: Iterable[Planned]) -> Iterator[Pair]:
+    for case, planned_by in cases:
+        if case["clients"] == 1:
             yield from _pair(case, "ttft_p50_s", "ttft_s", planned_by.first, planned_by.late_s)
 
 
-def _pace(case: Json) -> Pace | None:
-    """What the case's own plan was corrected by; None where another model of speed made it."""
-    said = case["planned"].get("pace")
+def _pace(planned: Json) -> Pace | None:
+    """What a case's own plan was corrected by; None where another model of speed made it."""
+    said: Any = planned.get("pace")
     try:
         found = msgspec.convert(said, Pace)
     except msgspec.ValidationError:

@@ -21,7 +21,7 @@ MEASURED, PLANNED, LIMIT, BEFORE = LINES[0], LINES[1], "#7A7A7A", "#B4B4B4"
 
 def draw(runs: Sequence[Run], overlays: Sequence[Tuned]) -> None:
     """Write all of them."""
-    draw_models([run for run in runs if run.suite == "guide" and run.tells])
+    draw_models([run for run in runs if run.shows_few_and_many])
     draw_flags(overlays)
     for run in runs:
         bench_plot.draw(run.document, picture_of(run))

@@ -14,7 +14,6 @@ from sparkwell.catalog.tuned_files import load_tuned
 
 FOLDER = ROOT / "docs" / "benchmarks" / "runs"
 NAME = re.compile(r"(?P<day>[\d-]{10})-(?P<place>[a-z0-9]+)-(?P<rest>.+)")
-FEW_EXPERTS = ("2026-11-23-h200-qwen3-30b-a3b-fp8-guide-flags-guide",)
 Json = dict[str, Any]
 
 
@@ -48,9 +47,9 @@ class Run:
         return all(_agrees(case) for case in self.document["cases"])
 
     @property
-    def reads_few_experts(self) -> bool:
-        """Whether all tokens went to the same experts, for a stand-in checkpoint was wrong."""
-        return self.file.stem in FEW_EXPERTS
+    def shows_few_and_many(self) -> bool:
+        """Whether it has one client and 64, as the overview shows them; a pair has neither."""
+        return self.suite == "guide" and self.tells and {1, 64} <= self.clients.keys()
 
     @property
     def at(self) -> str:
@@ -91,7 +90,15 @@ def _run(file: Path) -> Run:
     if known is None:
         raise SystemExit(f"{file.name}: DATE-MACHINE-MODEL-FLAGS-SUITE.json is wanted")
     rest = known["rest"].removeprefix(f"{document['model']}-").removesuffix(f"-{document['suite']}")
-    return Run(file, document, known["place"].upper(), worded(rest))
+    said = f"{worded(rest.partition('-graphs-')[0])}{graphs(document['flags'])}"
+    return Run(file, document, known["place"].upper(), said)
+
+
+def graphs(flags: Json) -> str:
+    """The largest CUDA graph, where the flags set it."""
+    sizes = json.loads(flags.get("compilation_config", "{}")).get("cudagraph_capture_sizes", [])
+    most = flags.get("max_cudagraph_capture_size") or max(sizes, default=None)
+    return "" if most is None else f", graphs up to {most}"
 
 
 def worded(flags: str) -> str:
@@ -101,8 +108,7 @@ def worded(flags: str) -> str:
     if flags == "guide-flags":
         return "the guide's flags"
     if flags.endswith("-seqs"):
-        sequences = flags.removesuffix("-seqs")
-        return f"{sequences} sequences, graphs up to {sequences}"
+        return f"{flags.removesuffix('-seqs')} sequences"
     goal = flags.removeprefix("tuned-")
     return f"tuned for {goal}" if goal != flags else flags
 

@@ -12,10 +12,6 @@ from speed_pages.runs import Json, Run, title
 SHOWN = (1, 64)
 """Clients in the overview."""
 UNKNOWN = "-"
-FEW_EXPERTS_SAID = (
-    "All tokens went to the same eight experts, by a mistake of ours: with several clients this is "
-    "faster than the model ([benchmarks.md](../benchmarks.md#a-mixture-of-experts))."
-)
 
 
 def table(rows: Iterable[Sequence[str]]) -> str:
@@ -49,9 +45,8 @@ def _overview(run: Run, clients: int, case: Json) -> list[str]:
     document = {**run.document, "cases": [case]}
     _, [_, got, planned, off, _, share, guide] = beside_table(document)
     learnt = " ¹" if is_corrected(case) else ""
-    few = " ²" if run.reads_few_experts and clients > 1 else ""
     wait = seconds(case["measured"]["ttft_p50_s"]["mean"])
-    return [run.name, str(clients), f"{got}{few}", f"{planned}{learnt}", off, share, wait, guide]
+    return [run.name, str(clients), got, f"{planned}{learnt}", off, share, wait, guide]
 
 
 def long_contexts(runs: Iterable[Run]) -> str:
@@ -91,8 +86,6 @@ def whole(run: Run) -> str:
     lines = [f"## {run.name}: `{run.suite}`", "", *_about(run), ""]
     for place, (said, rows) in enumerate(tables(run.document)):
         lines += [*([f"{said}:", ""] if place else []), table(rows), ""]
-    if run.reads_few_experts:
-        lines += [f"**{FEW_EXPERTS_SAID}**", ""]
     if any(is_corrected(case) for case in run.document["cases"]):
         lines += ["The plan had learnt from the run before.", ""]
     lines += [

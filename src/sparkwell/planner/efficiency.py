@@ -105,7 +105,7 @@ _GGUF = Shares(
 
 # Qwen3-30B-A3B-FP8 on an H200, vLLM 0.25.0 with Triton's kernels, dummy weights, 2026-11-23: 4.1 ms
 # a token; 15 and 31 prompts of 512 together in 117 and 229 ms; one prompt after 18 ms with a graph
-# for it, 83 without. All tokens went to the same eight experts then; a run in which they chose evenly
+# for it, 83 without. All tokens went to the same eight experts then; one in which they chose evenly
 # is 4 to 8 % below its plans for 16 to 256 clients, 3 % above for one (docs/accuracy.md).
 _HOPPER_EXPERTS = Experts(more_s=13e-6, launch_s=1.55e-3, matrices=0.43)
 # Starting kernels: one prompt of 512 tokens on H200 and H100 without a graph for it, by the median

@@ -31,8 +31,10 @@ def pace(runs: Iterable[Json], machine: Machine, version: str | None, flags: Fla
 
     Only runs with the same flags tell, as far as those bear on the pace: an engine without CUDA
     graphs, say, has steps that are twice as long, and says nothing of one with them.
-    A case tells of steps by its TPOT, where all its clients ran at once, and of first tokens by its
-    TTFT, where there was one client: of several that come together the engine decides the order.
+    A case tells of steps where all its clients ran at once: by its TPOT, or by the usual gap of
+    two tokens where that is shorter: others' prompts were read in some, which plans reckon apart.
+    It tells of first tokens by its TTFT, where there was one client: of several that come together
+    the engine decides the order.
     What a short prompt takes besides is fixed: many prompts that come together take it once.
     """
     told = list(islice((run for run in runs if _tells(run, machine, version, flags)), NEWEST))
@@ -82,9 +84,15 @@ def _steps(cases: Iterable[Planned]) -> Mapping[int, Sequence[float]]:
         clients = case["clients"]
         if _was_interrupted(case):
             continue
-        for got, model in _pair(case, "tpot_p50_s", "tpot_s", planned_by.step_at(clients)):
+        for got, model in _pair(case, _step(case), "tpot_s", planned_by.step_at(clients)):
             found.setdefault(clients, []).append(got / model)
     return found
+
+
+def _step(case: Json) -> float | None:
+    """Seconds from token to token. An event may carry several tokens: then a gap is no step."""
+    told = (mean_of(case, "tpot_p50_s"), mean_of(case, "itl_p50_s"))
+    return min((each for each in told if each), default=None)
 
 
 def _was_interrupted(case: Json) -> bool:
@@ -99,7 +107,8 @@ def _was_interrupted(case: Json) -> bool:
 def _firsts(cases: Iterable[Planned]) -> Iterator[Pair]:
     for case, planned_by in cases:
         if case["clients"] == 1:
-            yield from _pair(case, "ttft_p50_s", "ttft_s", planned_by.first, planned_by.late_s)
+            got = mean_of(case, "ttft_p50_s")
+            yield from _pair(case, got, "ttft_s", planned_by.first, planned_by.late_s)
 
 
 def _pace(planned: Json) -> Pace | None:
@@ -115,10 +124,10 @@ def _pace(planned: Json) -> Pace | None:
 
 
 def _pair(
-    case: Json, measured: str, planned: str, times: float, more_s: float = 0.0
+    case: Json, got: float | None, planned: str, times: float, more_s: float = 0.0
 ) -> Iterator[Pair]:
     """Measured and modelled seconds; a plan that was corrected is taken back to the model first."""
-    got, estimate = mean_of(case, measured), case["planned"].get(planned)
+    estimate = case["planned"].get(planned)
     if got is None or not estimate:
         return
     modelled = (estimate - more_s) / times

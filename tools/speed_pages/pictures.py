@@ -96,7 +96,7 @@ def _pairs(axes: "Axes", pairs: Sequence[tuple[Tuned, str]], figure: str, words:
     found = [rows_of(tuned, name).get(figure) for tuned, name in pairs]
     for shift, part, colour, label in (
         (-0.19, "before", BEFORE, "the guide's flags"),
-        (0.19, "after", MEASURED, "flags found by sparkwell tune"),
+        (0.19, "after", MEASURED, "the profile tuned-goodput"),
     ):  # fmt: skip
         values = [0.0 if row is None else getattr(row, part) or 0.0 for row in found]
         bars = axes.barh([at + shift for at in range(len(pairs))], values, height=0.36,

@@ -162,7 +162,7 @@ def _ratio(row: Row) -> str:
 
 def flags(overlays: Iterable[Tuned]) -> str:
     """Which flags differ, and where the evidence is."""
-    head = ["model, GPU, goal", "flags before", "flags found", "searched with"]
+    head = ["model, GPU, goal", "flags before", "flags found", "searched, or measured, with"]
     return table([head, *map(_flags, overlays)])
 
 

@@ -104,10 +104,9 @@ _GGUF = Shares(
 )
 
 # Qwen3-30B-A3B-FP8 on an H200, vLLM 0.25.0 with Triton's kernels, dummy weights, 2026-11-23: 4.1 ms
-# a token; 15 and 31 prompts of 512 together in 117 and 229 ms; one prompt after 18 ms with a graph
-# for it, 83 without. All tokens went to the same eight experts then; one in which they chose evenly
-# is 4 to 8 % below its plans for 16 to 256 clients, 3 % above for one (docs/accuracy.md).
-_HOPPER_EXPERTS = Experts(more_s=13e-6, launch_s=1.55e-3, matrices=0.43)
+# a token; the last of 16, 32 and 64 prompts of 512 that came together had its first token after 158
+# to 213, 280 to 305 and 512 to 525 ms; one prompt after 23 ms with a graph for it, 80 without.
+_HOPPER_EXPERTS = Experts(more_s=13e-6, launch_s=1.55e-3, matrices=0.31)
 # Starting kernels: one prompt of 512 tokens on H200 and H100 without a graph for it, by the median
 # 41 and 46 ms with 36 layers of FP8, 66 with 64 in 16 bits. The processor does it, not the GPU.
 HOPPER = Family(

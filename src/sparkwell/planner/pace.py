@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import log2
 
-MODEL = 2
+MODEL = 3
 """Of speed; raised with each change of it. What runs missed of another one says nothing of this."""
 
 

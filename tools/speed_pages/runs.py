@@ -14,6 +14,8 @@ from sparkwell.catalog.tuned_files import load_tuned
 
 FOLDER = ROOT / "docs" / "benchmarks" / "runs"
 NAME = re.compile(r"(?P<day>[\d-]{10})-(?P<place>[a-z0-9]+)-(?P<rest>.+)")
+CATALOG = load_catalog()
+GRAPHS = re.compile(r"-graphs-\d+")
 Json = dict[str, Any]
 
 
@@ -69,7 +71,7 @@ def _agrees(case: Json) -> bool:
 
 def title(recipe: str) -> str:
     """Of a recipe."""
-    return load_catalog().get(recipe).title
+    return CATALOG.get(recipe).title
 
 
 def runs() -> list[Run]:
@@ -81,7 +83,7 @@ def runs() -> list[Run]:
 
 def size(recipe: str) -> int:
     """The bytes of its weights: small models stand first."""
-    return load_catalog().get(recipe).weights_bytes or 0
+    return CATALOG.get(recipe).weights_bytes or 0
 
 
 def _run(file: Path) -> Run:
@@ -90,7 +92,7 @@ def _run(file: Path) -> Run:
     if known is None:
         raise SystemExit(f"{file.name}: DATE-MACHINE-MODEL-FLAGS-SUITE.json is wanted")
     rest = known["rest"].removeprefix(f"{document['model']}-").removesuffix(f"-{document['suite']}")
-    said = f"{worded(rest.partition('-graphs-')[0])}{graphs(document['flags'])}"
+    said = f"{worded(GRAPHS.sub('', rest))}{graphs(document['flags'])}"
     return Run(file, document, known["place"].upper(), said)
 
 

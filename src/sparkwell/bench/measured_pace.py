@@ -21,7 +21,8 @@ NEWEST = 3
 """Runs that count: what an engine, a driver or a cooler was before does not."""
 _LEAST, _MOST = 0.2, 5.0
 """Beyond that something else was wrong than the model of speed."""
-_USUAL = 0.75
+_MOST_READING = 0.5
+"""Of a round, for prompts: what is left of one beyond that says more of them than of steps."""
 LONG_S = 0.2
 """From here on arithmetic decides when a first token comes; before, what is fixed shows as much."""
 
@@ -31,19 +32,20 @@ def pace(runs: Iterable[Json], machine: Machine, version: str | None, flags: Fla
 
     Only runs with the same flags tell, as far as those bear on the pace: an engine without CUDA
     graphs, say, has steps that are twice as long, and says nothing of one with them.
-    A case tells of steps where all its clients ran at once: by its TPOT, or by the usual gap of
-    two tokens where that is shorter: others' prompts were read in some, which plans reckon apart.
+    A case tells of steps where all its clients ran at once. One client's TPOT is a step. Of several
+    it has others' prompts in it, and the gap between two tokens leaves out what comes now and then:
+    there a step is what is left of an answer's time beside what the plan says of their prompts.
     It tells of first tokens by its TTFT, where there was one client: of several that come together
     the engine decides the order.
     What a short prompt takes besides is fixed: many prompts that come together take it once.
     """
     told = list(islice((run for run in runs if _tells(run, machine, version, flags)), NEWEST))
     cases = [each for run in told for each in _sound(run["cases"])]
-    steps = _steps(cases)
-    if not steps:
-        return AS_MODELLED
     firsts = list(_firsts(cases))
     first = _median([got / model for got, model in firsts if model >= LONG_S], 1.0)
+    steps = _steps(cases, first)
+    if not steps:
+        return AS_MODELLED
     late_s = _median([got - first * model for got, model in firsts if model < LONG_S], 0.0)
     at = max(float(run["at"]) for run in told)
     by_clients = tuple((clients, median(found)) for clients, found in sorted(steps.items()))
@@ -77,31 +79,43 @@ def _sound(cases: Iterable[Json]) -> Iterator[Planned]:
             yield case, corrected
 
 
-def _steps(cases: Iterable[Planned]) -> Mapping[int, Sequence[float]]:
-    """Measured over modelled, by clients."""
+def _steps(cases: Iterable[Planned], first: float) -> Mapping[int, Sequence[float]]:
+    """Measured over modelled, by clients; prompts take ``first`` times what the model says."""
     found: dict[int, list[float]] = {}
     for case, planned_by in cases:
         clients = case["clients"]
-        if _was_interrupted(case):
-            continue
-        for got, model in _pair(case, _step(case), "tpot_s", planned_by.step_at(clients)):
-            found.setdefault(clients, []).append(got / model)
+        got = _step(case, first / planned_by.first)
+        for measured, model in _pair(case, got, "tpot_s", planned_by.step_at(clients)):
+            found.setdefault(clients, []).append(measured / model)
     return found
 
 
-def _step(case: Json) -> float | None:
-    """Seconds from token to token. An event may carry several tokens: then a gap is no step."""
-    told = (mean_of(case, "tpot_p50_s"), mean_of(case, "itl_p50_s"))
-    return min((each for each in told if each), default=None)
+def _step(case: Json, prompts: float) -> float | None:
+    """Seconds from token to token; None where reading prompts took most of the time.
 
-
-def _was_interrupted(case: Json) -> bool:
-    """Whether a token's mean time is far from the usual gap: others' prompts were read between.
-
-    Eight prompts of 32,000 tokens gave 110 ms a token where a step took 38.
+    ``prompts`` is what they take by now over what the case's own plan said. Eight of 32,000 tokens
+    gave 110 ms a token where a step took 38.
     """
-    mean, gap = mean_of(case, "tpot_p50_s"), mean_of(case, "itl_p50_s")
-    return bool(mean and gap and gap < _USUAL * mean)
+    token_s = mean_of(case, "tpot_p50_s")
+    if case["clients"] == 1:
+        return token_s
+    whole_s, reading_s = mean_of(case, "e2e_mean_s"), _reading_s(case)
+    if not token_s or not whole_s or reading_s is None:
+        return None
+    reading_s *= prompts
+    if reading_s > _MOST_READING * whole_s:
+        return None
+    # Never longer than a token usually takes: an engine that stood still lengthens few answers.
+    return min(token_s, (whole_s - reading_s) / int(case["workload"]["output_tokens"]))
+
+
+def _reading_s(case: Json) -> float | None:
+    """Seconds that all clients' prompts take in a round, by the case's own plan."""
+    planned, output = case["planned"], int(case["workload"]["output_tokens"])
+    rate, step_s = planned.get("tokens_per_s"), planned.get("tpot_s")
+    if not rate or not step_s:
+        return None
+    return float(max(0.0, case["clients"] * output / rate - output * step_s))
 
 
 def _firsts(cases: Iterable[Planned]) -> Iterator[Pair]:
@@ -120,6 +134,7 @@ def _pace(planned: Json) -> Pace | None:
         return None
     numbers = [clients for clients, _ in found.steps]
     is_sound = numbers == sorted({each for each in numbers if each > 0})
+    is_sound &= min(found.first, *(each for _, each in found.steps), 1.0) > 0
     return found if is_sound and said.get("model") == MODEL else None
 
 

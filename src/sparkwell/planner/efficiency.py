@@ -92,6 +92,7 @@ class Family:
 
 
 H100_RUN = "H100 80GB HBM3, vLLM 0.25.0, dummy weights, 2026-11-21"
+EXPERTS_RUN = "H200, vLLM 0.25.0, Qwen3-30B-A3B-FP8, dummy weights, 2026-11-23"
 SPARK_RUNS = "DGX Spark, vLLM 0.10.1.1 (github.com/Stravica/nvidia-spark)"
 OFFLINE = Server(step_s=0.0, first_s=0.0, token_s=0.0)
 # Qwen3-8B-FP8 on an H100: 4.9 ms a token over HTTP, 4.5 without; 256 streams gave 14,560 tokens/s,
@@ -104,8 +105,9 @@ _GGUF = Shares(
 )
 
 # Qwen3-30B-A3B-FP8 on an H200, vLLM 0.25.0 with Triton's kernels, dummy weights, 2026-11-23: 4.1 ms
-# a token; the last of 16, 32 and 64 prompts of 512 that came together had its first token after 158
-# to 213, 280 to 305 and 512 to 525 ms; one prompt after 23 ms with a graph for it, 80 without.
+# a token; one prompt of 512 after 80 ms, 23 with a graph for it. The first two were fitted on a run
+# in which all tokens chose the same experts, and held; `matrices` on 16 to 256 clients (decision
+# 0031).
 _HOPPER_EXPERTS = Experts(more_s=13e-6, launch_s=1.55e-3, matrices=0.31)
 # Starting kernels: one prompt of 512 tokens on H200 and H100 without a graph for it, by the median
 # 41 and 46 ms with 36 layers of FP8, 66 with 64 in 16 bits. The processor does it, not the GPU.
@@ -116,7 +118,7 @@ HOPPER = Family(
     kv=0.6,
     attention=0.65,
     shares={
-        "8-bit": Shares(0.91, 0.53, f"{H100_RUN}: five models; mixture of experts: vLLM PR 23151"),
+        "8-bit": Shares(0.91, 0.53, f"{H100_RUN}: five models; experts: {EXPERTS_RUN}"),
         "16-bit": Shares(0.87, 0.63, f"{H100_RUN}: Qwen3-32B"),
         "4-bit": Shares(0.55, 0.70, f"{H100_RUN}: Qwen3-32B-AWQ"),
         "GGUF": _GGUF,

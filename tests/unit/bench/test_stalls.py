@@ -109,7 +109,8 @@ def test_it_is_a_figure_and_a_note_of_the_case_and_no_figure_for_plans() -> None
     assert [each["silence_s"] for each in case["repeats"]] == [0.5, 9.5]
     assert [each["compiled_files"] for each in case["repeats"]] == [None, None]
     assert case["notes"] == notes(CLIENTS, repeats) == stalls(CLIENTS, repeats)
-    case["planned"] = {"running": 256, "tpot_s": 0.02, "ttft_s": 0.2, "pace": asdict(AS_MODELLED)}
+    planned = {"running": 256, "tpot_s": 0.02, "tokens_per_s": 256 / 0.02, "ttft_s": 0.2}
+    case["planned"] = {**planned, "pace": asdict(AS_MODELLED)}
     machine = replace(find_machine("dgx-spark"), name="x")
     assert pace([found], machine, "1", {}) == AS_MODELLED
     case["notes"] = []

@@ -1,7 +1,8 @@
 #!/bin/bash
 # One model with one set of flags: started by Sparkwell, measured, ended.
 #   measure.sh NAME MODEL UP-OPTIONS -- [BENCH-OPTIONS -- …]
-# after sourcing DATA/env.sh. Every run is copied to OUT as NAME-N.json. The weights are dummies.
+# after sourcing DATA/env.sh. Every run is moved to OUT as NAME-N.json, so that no plan learns from the
+# one before. The weights are dummies.
 set -uo pipefail
 name=$1 model=$2
 shift 2
@@ -24,7 +25,7 @@ while [ $# -gt 0 ]; do
   shift
   number=$((number + 1)) began=$SECONDS
   sw bench "$model" "${words[@]}" 2> "$OUT/$name-$number.err" || tail -3 "$OUT/$name-$number.err"
-  cp "$(ls -t "$SPARKWELL_HOME"/state/benchmarks/*.json | head -1)" "$OUT/$name-$number.json"
+  mv "$SPARKWELL_HOME"/state/benchmarks/*.json "$OUT/$name-$number.json" || say "nothing was kept"
   say "${words[*]}: $((SECONDS - began)) s"
 done
 sw logs "$model" -n 100000 > "$OUT/$name.log" 2>&1 || true

@@ -2,9 +2,10 @@
 
     ship_pair.py BEFORE AFTER PROFILE
 
-BEFORE and AFTER are runs of `sparkwell bench --slo`, in docs/benchmarks/runs: the same requests,
-with the flags of PROFILE and with others that were found for another model. For where the time on
-a machine is too short for a tuning of its own; the overlay says so.
+BEFORE and AFTER are runs of `sparkwell bench --slo`, in docs/benchmarks/runs, with one seed: the
+same requests but where a repeat was measured again, with the flags of PROFILE and with others that
+were found for another model. For where the time on a machine is too short for a tuning of its own;
+the overlay says so.
 """
 
 import json
@@ -19,6 +20,7 @@ from sparkwell.app.tuning.overlay import DUMMIES, DUMMY, NOTES, kept_flags
 from sparkwell.app.tuning.workloads import told
 from sparkwell.bench.figures import Slo
 from sparkwell.bench.intervals import middle_of, ratio
+from sparkwell.bench.notes import MEASURED_AGAIN
 from sparkwell.bench.run_document import requests_of
 from sparkwell.bench.workload import Workload
 from sparkwell.catalog.tuned import Evidence, Row, Tuned
@@ -76,6 +78,14 @@ def _proper(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.5g}")
 
 
+def again(run: Json, flags: str) -> Iterator[str]:
+    """Which repeats did not ask the same as the other run's: they were measured again."""
+    for case in run["cases"]:
+        for note in case["notes"]:
+            if note.startswith(MEASURED_AGAIN):
+                yield f"With {flags}: {note}"
+
+
 def overlay(before: Json, after: Json, profile: str) -> Tuned:
     """For goodput; both runs are of one model on one machine, with one version."""
     machine, flags = after["machine"], after["flags"]
@@ -92,7 +102,10 @@ def overlay(before: Json, after: Json, profile: str) -> Tuned:
             date=datetime.fromtimestamp(after["at"], UTC).date(), command=after["command"],
             trials=2, sparkwell=after["versions"]["sparkwell"],
             rows=tuple(rows(before, after)),
-            notes=(*NOTES, BY_HAND, *((DUMMIES,) if DUMMY in flags.items() else ())),
+            notes=(
+                *NOTES, BY_HAND, *again(before, "the flags before"), *again(after, "these flags"),
+                *((DUMMIES,) if DUMMY in flags.items() else ()),
+            ),
         ),
     )  # fmt: skip
 

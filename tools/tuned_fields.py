@@ -19,7 +19,7 @@ MEANINGS = {
     "before_profile": "The profile that `before` is of: the way back.",
     "evidence": "How the flags were found, and what they were measured to do.",
     "evidence.date": "The day, as 2026-11-22.",
-    "evidence.command": "The command that found them.",
+    "evidence.command": "The command that measured them.",
     "evidence.trials": "Sets of flags that were tried.",
     "evidence.sparkwell": "Sparkwell's version.",
     "evidence.rows": "One figure of one workload each.",

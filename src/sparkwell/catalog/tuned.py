@@ -1,4 +1,4 @@
-"""An overlay: flags that `sparkwell tune` found for a recipe on one machine, with evidence."""
+"""An overlay: flags that were measured to be better for a recipe on one machine, with evidence."""
 
 import datetime
 from typing import Annotated, Literal, get_args

@@ -112,7 +112,7 @@ def _as_measured(profile: str, tuned: Tuned | None, overrides: Flags, case: Case
             f"{name} has no profile {profile} here.",
             hint=f"`sparkwell tune {name} --goal {goal_of(profile)}` finds flags.",
         )
-    why = f"Measured on {tuned.machine} on {tuned.evidence.date} by `sparkwell tune`."
+    why = f"Measured on {tuned.machine} on {tuned.evidence.date}."
     chosen = _as_they_are(why, tuned.flags, overrides, case)
     return replace(chosen, tuned=tuned)
 

@@ -18,7 +18,7 @@ from sparkwell.planner.question import Question
 from sparkwell.planner.report import contract
 
 RECIPE = load_catalog().get("qwen3-8b-fp8")
-REASON = "Measured on dgx-spark on 2026-11-22 by `sparkwell tune`."
+REASON = "Measured on dgx-spark on 2026-11-22."
 
 
 def picked(

@@ -78,7 +78,7 @@ def test_what_is_set_beside_it_was_not_measured(folder: Path) -> None:
     page = said("plan", *ASKED, *TUNED, "--set", "max_num_seqs=8", "--explain")
     assert "Otherwise here than when it was measured: max_num_seqs." in evidence(page)
     assert "You set it." in page
-    assert "Measured on dgx-spark on 2026-11-22 by `sparkwell tune`." in page
+    assert "Measured on dgx-spark on 2026-11-22.\n" in page
 
 
 def test_the_document_has_it_too(folder: Path) -> None:

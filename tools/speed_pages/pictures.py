@@ -8,14 +8,17 @@ from generated import ROOT
 from sparkwell.catalog.tuned import Row, Tuned
 from sparkwell.cli.bench import plot as bench_plot
 from sparkwell.cli.picture import LINES, drawn, plain, save
-from speed_pages.runs import Json, Run, title
+from speed_pages.runs import Run, title
 from speed_pages.tables import SHOWN, is_corrected, rows_of, workloads
+from speed_pages.today import Today
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FOLDER = ROOT / "docs" / "benchmarks"
 MODELS, FLAGS = FOLDER / "models.svg", FOLDER / "flags.svg"
+Point = tuple[float, int]
+"""A value, and its row."""
 MEASURED, PLANNED, LIMIT, BEFORE = LINES[0], LINES[1], "#7A7A7A", "#B4B4B4"
 
 
@@ -40,7 +43,7 @@ def draw_models(runs: Sequence[Run]) -> None:
         for axis, clients in zip(axes, SHOWN, strict=True):
             _speeds(axis, runs, clients)
         handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+        figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
         save(figure, MODELS)
 
 
@@ -51,8 +54,11 @@ def _speeds(axes: "Axes", runs: Sequence[Run], clients: int) -> None:
     halves = [0.0 if each["low"] is None else each["mean"] - each["low"] for each in got]
     axes.barh(places, means, xerr=halves, capsize=3, color=MEASURED, height=0.55,
               label="measured, with its 95 % interval")  # fmt: skip
-    _mark(axes, cases, "tokens_per_s", "D", PLANNED, "planned before")
-    _mark(axes, cases, "limit_tokens_per_s", "|", LIMIT, "the hardware's limit (roofline)")
+    before, today = _planned(runs, clients)
+    _mark(axes, before, "D", PLANNED, "planned before")
+    _mark(axes, today, "D", PLANNED, "planned today, nothing learnt", facecolor="white")
+    limits = [(case["planned"]["limit_tokens_per_s"], at) for at, case in enumerate(cases)]
+    _mark(axes, limits, "|", LIMIT, "the hardware's limit (roofline)")
     axes.set_yticks(places, [run.name for run in runs])
     axes.set_ylim(len(runs) - 0.5, -0.5)  # the first on top
     axes.locator_params(axis="x", nbins=5)
@@ -62,17 +68,24 @@ def _speeds(axes: "Axes", runs: Sequence[Run], clients: int) -> None:
     plain(axes)
 
 
+def _planned(runs: Sequence[Run], clients: int) -> tuple[list[Point], list[Point]]:
+    """Plans that had learnt nothing; for those that had, what the plan of today says."""
+    before, today = [], []
+    for at, run in enumerate(runs):
+        case = run.clients[clients]
+        if not is_corrected(case):
+            before.append((case["planned"]["tokens_per_s"], at))
+        elif found := Today(run).expected(case):
+            today.append((found.tokens_per_s, at))
+    return before, today
+
+
 def _mark(
-    axes: "Axes", cases: Sequence[Json], name: str, marker: str, colour: str, label: str
+    axes: "Axes", points: Sequence[Point], marker: str, colour: str, label: str, **more: str
 ) -> None:
-    points = [
-        (case["planned"][name], at)
-        for at, case in enumerate(cases)
-        if case["planned"] and not (name == "tokens_per_s" and is_corrected(case))
-    ]
     if points:
         axes.scatter(*zip(*points, strict=True), marker=marker, color=colour, zorder=3, label=label,
-                     s=260 if marker == "|" else 36, linewidths=2)  # fmt: skip
+                     s=260 if marker == "|" else 36, linewidths=2, **more)  # fmt: skip
 
 
 def _clients(clients: int) -> str:

@@ -8,6 +8,7 @@ from sparkwell.bench.expected_tables import beside_table, tables
 from sparkwell.bench.tables import plain, seconds
 from sparkwell.catalog.tuned import Row, Tuned
 from speed_pages.runs import Json, Run, title
+from speed_pages.today import Today
 
 SHOWN = (1, 64)
 """Clients in the overview."""
@@ -29,10 +30,11 @@ def overview(runs: Iterable[Run]) -> str:
         "output tokens/s",
         "planned",
         "off by",
+        "today",
         "of the roofline",
     ]
     rows = [
-        _overview(run, clients, run.clients[clients])
+        _overview(Today(run), clients)
         for run in runs
         if run.suite == "guide" and run.tells
         for clients in SHOWN
@@ -41,12 +43,19 @@ def overview(runs: Iterable[Run]) -> str:
     return table([[*head, "first token p50", "the guide, of a DGX Spark"], *rows])
 
 
-def _overview(run: Run, clients: int, case: Json) -> list[str]:
+def _overview(today: Today, clients: int) -> list[str]:
+    run, case = today.run, today.run.clients[clients]
     document = {**run.document, "cases": [case]}
     _, [_, got, planned, off, _, share, guide] = beside_table(document)
     learnt = " ¹" if is_corrected(case) else ""
+    now = _off_today(today, case)
     wait = seconds(case["measured"]["ttft_p50_s"]["mean"])
-    return [run.name, str(clients), got, f"{planned}{learnt}", off, share, wait, guide]
+    return [run.name, str(clients), got, f"{planned}{learnt}", off, now, share, wait, guide]
+
+
+def _off_today(today: Today, case: Json) -> str:
+    planned, got = today.expected(case), case["measured"]["output_tokens_per_s"]["mean"]
+    return UNKNOWN if planned is None else f"{planned.tokens_per_s / got - 1:+.0%}"
 
 
 def long_contexts(runs: Iterable[Run]) -> str:
@@ -87,7 +96,7 @@ def whole(run: Run) -> str:
     for place, (said, rows) in enumerate(tables(run.document)):
         lines += [*([f"{said}:", ""] if place else []), table(rows), ""]
     if any(is_corrected(case) for case in run.document["cases"]):
-        lines += ["The plan had learnt from the run before.", ""]
+        lines += ["The plan had learnt from runs before.", ""]
     lines += [
         f"- {case['name']}: {note}" for case in run.document["cases"] for note in case["notes"]
     ]
@@ -162,7 +171,7 @@ def _ratio(row: Row) -> str:
 
 def flags(overlays: Iterable[Tuned]) -> str:
     """Which flags differ, and where the evidence is."""
-    head = ["model, GPU, goal", "flags before", "flags found", "searched, or measured, with"]
+    head = ["model, GPU, goal", "flags before", "flags after", "searched, or measured, with"]
     return table([head, *map(_flags, overlays)])
 
 

@@ -109,7 +109,8 @@ def test_it_is_a_figure_and_a_note_of_the_case_and_no_figure_for_plans() -> None
     assert [each["silence_s"] for each in case["repeats"]] == [0.5, 9.5]
     assert [each["compiled_files"] for each in case["repeats"]] == [None, None]
     assert case["notes"] == notes(CLIENTS, repeats) == stalls(CLIENTS, repeats)
-    planned = {"running": 256, "tpot_s": 0.02, "tokens_per_s": 256 / 0.02, "ttft_s": 0.2}
+    step_s = case["measured"]["e2e_mean_s"]["mean"] / CLIENTS.workload.output_tokens
+    planned = {"running": 256, "tpot_s": step_s, "tokens_per_s": 256 / step_s}
     case["planned"] = {**planned, "pace": asdict(AS_MODELLED)}
     machine = replace(find_machine("dgx-spark"), name="x")
     assert pace([found], machine, "1", {}) == AS_MODELLED

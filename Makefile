@@ -8,6 +8,8 @@ UV_DIR := .cache/uv-$(UV_VERSION)
 export UV ?= $(CURDIR)/$(UV_DIR)/bin/uv
 # uv does not read pip's settings; the one that matters offline is where wheels lie.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+# The tests start thousands of processes: without bytecode a third of their time is compiling.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-unit test-long clients lint types docs bench bench-gateway pins check-pins clean

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from generated import ROOT, bring_up_to_date
-from speed_pages import pictures, tables
+from speed_pages import pictures, tables, tuned_tables
 from speed_pages.runs import overlays, runs
 
 DOCS = ROOT / "docs"
@@ -29,8 +29,9 @@ def front() -> str:
         "note": NOTE,
         "overview": tables.overview(runs()),
         "long_contexts": tables.long_contexts(runs()),
-        "gains": tables.gains(overlays()),
-        "flags": tables.flags(overlays()),
+        "first_tokens": tables.first_tokens(runs()),
+        "gains": tuned_tables.gains(overlays()),
+        "flags": tuned_tables.flags(overlays()),
     }
     for name, part in parts.items():
         text = text.replace(f"{{{name}}}", part)

@@ -1,6 +1,7 @@
 """The pictures of docs/benchmarks.md."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,23 +9,24 @@ from generated import ROOT
 from sparkwell.catalog.tuned import Row, Tuned
 from sparkwell.cli.bench import plot as bench_plot
 from sparkwell.cli.picture import LINES, drawn, plain, save
-from speed_pages.runs import Run, title
-from speed_pages.tables import SHOWN, is_corrected, rows_of, workloads
+from speed_pages.runs import Json, Run, title
+from speed_pages.tables import SHOWN, fronts
 from speed_pages.today import Today
+from speed_pages.tuned_tables import rows_of, workloads
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FOLDER = ROOT / "docs" / "benchmarks"
 MODELS, FLAGS = FOLDER / "models.svg", FOLDER / "flags.svg"
-Point = tuple[float, int]
-"""A value, and its row."""
-MEASURED, PLANNED, LIMIT, BEFORE = LINES[0], LINES[1], "#7A7A7A", "#B4B4B4"
+FAR = 3
+"""Ends of an interval, the larger over the smaller: a ratio says nothing then."""
+MEASURED, PLANNED, BEFORE = LINES[0], LINES[1], "#B4B4B4"
 
 
 def draw(runs: Sequence[Run], overlays: Sequence[Tuned]) -> None:
     """Write all of them."""
-    draw_models([run for run in runs if run.shows_few_and_many])
+    draw_models(fronts(runs))
     draw_flags(overlays)
     for run in runs:
         bench_plot.draw(run.document, picture_of(run))
@@ -36,70 +38,76 @@ def picture_of(run: Run) -> Path:
 
 
 def draw_models(runs: Sequence[Run]) -> None:
-    """Measured, planned and the roofline, of one client and of many."""
-    with drawn((13, 1.6 + 0.5 * len(runs))) as figure:
+    """Measured and planned, of one client and of many, as shares of the hardware's limit."""
+    with drawn((13, 1.8 + 0.55 * len(runs))) as figure:
         axes = figure.subplots(1, len(SHOWN), sharey=True)
-        figure.suptitle("Prompts of 512 tokens, answers of 256, vLLM 0.25.0")
+        figure.suptitle("Output tokens a second; prompts of 512 tokens, answers of 256")
         for axis, clients in zip(axes, SHOWN, strict=True):
-            _speeds(axis, runs, clients)
+            _speeds(axis, [Today(run) for run in runs], clients)
         handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+        figure.legend(handles[::-1], labels[::-1], loc="outside lower center", ncols=3,
+                      frameon=False)  # fmt: skip
         save(figure, MODELS)
 
 
-def _speeds(axes: "Axes", runs: Sequence[Run], clients: int) -> None:
-    cases = [run.clients[clients] for run in runs]
-    got = [case["measured"]["output_tokens_per_s"] for case in cases]
-    means, places = [each["mean"] for each in got], range(len(runs))
-    halves = [0.0 if each["low"] is None else each["mean"] - each["low"] for each in got]
-    axes.barh(places, means, xerr=halves, capsize=3, color=MEASURED, height=0.55,
+def _speeds(axes: "Axes", runs: Sequence[Today], clients: int) -> None:
+    shares = [_share(today, today.run.clients[clients]) for today in runs]
+    axes.scatter([each.planned for each in shares], range(len(runs)), marker="D", color=PLANNED,
+                 zorder=3, s=36, label="today's plan, nothing learnt")  # fmt: skip
+    axes.barh(range(len(runs)), [each.got for each in shares], color=MEASURED, height=0.55,
+              xerr=[each.half for each in shares], capsize=3,
               label="measured, with its 95 % interval")  # fmt: skip
-    before, today = _planned(runs, clients)
-    _mark(axes, before, "D", PLANNED, "planned before")
-    _mark(axes, today, "D", PLANNED, "planned today, nothing learnt", facecolor="white")
-    limits = [(case["planned"]["limit_tokens_per_s"], at) for at, case in enumerate(cases)]
-    _mark(axes, limits, "|", LIMIT, "the hardware's limit (roofline)")
-    axes.set_yticks(places, [run.name for run in runs])
+    for at, each in enumerate(shares):
+        axes.text(each.end + 0.03, at, each.said, va="center")
+    axes.set_yticks(range(len(runs)), [today.run.name for today in runs])
     axes.set_ylim(len(runs) - 0.5, -0.5)  # the first on top
-    axes.locator_params(axis="x", nbins=5)
-    axes.xaxis.set_major_formatter(lambda value, _place: f"{value:,.0f}")
+    axes.set_xlim(0, 1.2)
+    axes.xaxis.set_major_formatter(lambda value, _place: f"{value:.0%}")
     axes.set_title(_clients(clients), loc="left", fontweight="bold")
-    axes.set_xlabel("output tokens a second")
+    axes.set_xlabel("of the hardware's limit (roofline)")
     plain(axes)
 
 
-def _planned(runs: Sequence[Run], clients: int) -> tuple[list[Point], list[Point]]:
-    """Plans that had learnt nothing; for those that had, what the plan of today says."""
-    before, today = [], []
-    for at, run in enumerate(runs):
-        case = run.clients[clients]
-        if not is_corrected(case):
-            before.append((case["planned"]["tokens_per_s"], at))
-        elif found := Today(run).expected(case):
-            today.append((found.tokens_per_s, at))
-    return before, today
+@dataclass(frozen=True)
+class Share:
+    """Tokens a second over the roofline; ``half`` of the interval, ``said`` in tokens a second."""
+
+    got: float
+    half: float
+    planned: float
+    said: str
+
+    @property
+    def end(self) -> float:
+        """Of what is drawn."""
+        return max(self.got + self.half, self.planned)
 
 
-def _mark(
-    axes: "Axes", points: Sequence[Point], marker: str, colour: str, label: str, **more: str
-) -> None:
-    if points:
-        axes.scatter(*zip(*points, strict=True), marker=marker, color=colour, zorder=3, label=label,
-                     s=260 if marker == "|" else 36, linewidths=2, **more)  # fmt: skip
+def _share(today: Today, case: Json) -> Share:
+    found, expected = case["measured"]["output_tokens_per_s"], today.expected(case)
+    if expected is None:
+        raise SystemExit(f"{today.run.file.name} has no plan")
+    most, mean = expected.limit_tokens_per_s, found["mean"]
+    half = 0.0 if found["low"] is None else mean - found["low"]
+    waits = "" if expected.running == case["clients"] else f" ({expected.running} run)"
+    return Share(
+        mean / most, half / most, expected.tokens_per_s / most, f"{_number(mean)} tokens/s{waits}"
+    )
 
 
 def _clients(clients: int) -> str:
-    return "One client" if clients == 1 else f"{clients} clients at once"
+    return "One client" if clients == 1 else f"{clients} clients"
 
 
-def draw_flags(overlays: Iterable[Tuned]) -> None:
+def draw_flags(overlays: Sequence[Tuned]) -> None:
     """Goodput and throughput with the flags from before, and with those that were found."""
     pairs = [(each, name) for each in overlays for name in workloads(each)]
     with drawn((13, 1.6 + 0.75 * len(pairs))) as figure:
         left, right = figure.subplots(1, 2, sharey=True)
-        figure.suptitle("256 clients at once; good: first token within 2 s")
-        _pairs(left, pairs, "goodput", "Good requests a second")
-        _pairs(right, pairs, "output_tokens_per_s", "Output tokens a second")
+        places = sorted({each.machine.partition("-")[0].upper() for each in overlays})
+        figure.suptitle(f"256 clients, 512 requests; {', '.join(places)}, vLLM 0.25.0")
+        _pairs(left, pairs, "output_tokens_per_s", "Output tokens a second")
+        _pairs(right, pairs, "goodput", "Good requests a second (first token within 2 s)")
         handles, labels = left.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
         save(figure, FLAGS)
@@ -108,8 +116,8 @@ def draw_flags(overlays: Iterable[Tuned]) -> None:
 def _pairs(axes: "Axes", pairs: Sequence[tuple[Tuned, str]], figure: str, words: str) -> None:
     found = [rows_of(tuned, name).get(figure) for tuned, name in pairs]
     for shift, part, colour, label in (
-        (-0.19, "before", BEFORE, "the guide's flags"),
-        (0.19, "after", MEASURED, "the profile tuned-goodput"),
+        (-0.19, "before", BEFORE, "64 at once (the guide's flags)"),
+        (0.19, "after", MEASURED, "256 at once (tuned-goodput)"),
     ):  # fmt: skip
         values = [0.0 if row is None else getattr(row, part) or 0.0 for row in found]
         bars = axes.barh([at + shift for at in range(len(pairs))], values, height=0.36,
@@ -119,7 +127,7 @@ def _pairs(axes: "Axes", pairs: Sequence[tuple[Tuned, str]], figure: str, words:
         axes.bar_label(bars, labels, padding=3)
     axes.set_yticks(range(len(pairs)), [_words(*pair) for pair in pairs])
     axes.set_ylim(len(pairs) - 0.5, -0.5)  # the first on top
-    axes.margins(x=0.3)
+    axes.margins(x=0.45)
     axes.xaxis.set_major_formatter(lambda value, _place: f"{value:,.0f}")
     axes.set_title(words, loc="left", fontweight="bold")
     plain(axes)
@@ -130,7 +138,8 @@ def _times(row: Row | None) -> str:
     if row is None or row.ratio is None or row.low is None or row.high is None:
         return ""
     if row.low <= 1 <= row.high:
-        return "  (no difference shown)"
+        apart = row.high > FAR * row.low
+        return f"  ({'repeats too far apart to tell' if apart else 'no difference shown'})"
     return f"  ({row.ratio:.3g} times)"
 
 
@@ -139,5 +148,4 @@ def _number(value: float) -> str:
 
 
 def _words(tuned: Tuned, workload: str) -> str:
-    parts = workload.replace(", 256 clients", "")
-    return f"{title(tuned.recipe)}, {tuned.machine.partition('-')[0].upper()}\n{parts}"
+    return f"{title(tuned.recipe)}\n{workload.replace(', 256 clients', '')}"

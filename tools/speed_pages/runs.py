@@ -15,6 +15,7 @@ from sparkwell.catalog.tuned_files import load_tuned
 FOLDER = ROOT / "docs" / "benchmarks" / "runs"
 NAME = re.compile(r"(?P<day>[\d-]{10})-(?P<place>[a-z0-9]+)-(?P<rest>.+)")
 CATALOG = load_catalog()
+GUIDE = "the guide's flags"
 GRAPHS = re.compile(r"-graphs-\d+")
 Json = dict[str, Any]
 
@@ -42,6 +43,11 @@ class Run:
     def name(self) -> str:
         """Model, GPU and flags."""
         return f"{self.model}, {self.place}, {self.flags}"
+
+    @property
+    def has_guide_flags(self) -> bool:
+        """And no others."""
+        return self.flags == GUIDE
 
     @property
     def tells(self) -> bool:
@@ -108,7 +114,7 @@ def worded(flags: str) -> str:
     if flags.endswith("-pair"):
         return f"{worded(flags.removesuffix('-pair'))}, one of a pair"
     if flags == "guide-flags":
-        return "the guide's flags"
+        return GUIDE
     if flags.endswith("-seqs"):
         return f"{flags.removesuffix('-seqs')} sequences"
     goal = flags.removeprefix("tuned-")

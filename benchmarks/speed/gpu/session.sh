@@ -5,6 +5,7 @@
 #   suite:MODEL       the guide's flags: the guide suite, and 256 clients; then those with 256 sequences
 #   graphs:MODEL      the guide's flags with CUDA graphs for prompts of 512 tokens: the guide suite
 #   few:MODEL         256 sequences: the guide suite
+#   defaults:MODEL    256 clients: the guide's flags, then vLLM's own defaults for a GPU of 70 GiB or more
 #   tune:MODEL:GOAL   a search for flags, in what is left of the SECONDS
 # Files come to DATA/out, what is said to DATA/out/GPU.txt. Before a run is kept, a short one lets
 # the engine compile what it needs for such steps.
@@ -20,6 +21,7 @@ say() { echo "$(date +%T) $*"; }
 
 short=(--output-tokens 24 --requests 96 --repeats 1 --suite guide --concurrency)
 many=(--profile guide --set max_num_seqs=256 --set max_num_batched_tokens=8192)
+own=(--profile guide --set max_num_seqs=1024 --set max_num_batched_tokens=8192)
 crowd=(--suite guide --concurrency 256 --requests 512 --slo ttft=2s --repeats 2 --seed pair)
 
 suite() {
@@ -31,6 +33,11 @@ suite() {
 few() {
   bash "$HERE/measure.sh" "$1-256-seqs-few" "$1" "${many[@]}" -- \
     "${short[@]}" 16,64 -- --suite guide --repeats 2 --
+}
+
+defaults() {
+  bash "$HERE/measure.sh" "$1-guide-flags-pair" "$1" --profile guide -- "${short[@]}" 256 -- "${crowd[@]}" --
+  bash "$HERE/measure.sh" "$1-vllm-defaults-pair" "$1" "${own[@]}" -- "${short[@]}" 256 -- "${crowd[@]}" --
 }
 
 graphs() {

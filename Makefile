@@ -8,7 +8,7 @@ UV_DIR := .cache/uv-$(UV_VERSION)
 export UV ?= $(CURDIR)/$(UV_DIR)/bin/uv
 # uv does not read pip's settings; the one that matters offline is where wheels lie.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
-# The tests start thousands of processes: without bytecode a third of their time is compiling.
+# The tests start thousands of processes: without bytecode a third of each start is compiling.
 unexport PYTHONDONTWRITEBYTECODE
 
 # These share the processor's cores (docs/decisions/0032): they see nothing of each other. The rest,

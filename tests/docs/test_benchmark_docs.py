@@ -42,6 +42,8 @@ def test_every_overlay_is_told_of() -> None:
     for each in overlays:
         assert f"`{each.evidence.command}`" in page
         assert each.machine.partition("-")[0].upper() in picture
+        at_once = each.before["max_num_seqs"], each.flags["max_num_seqs"]
+        assert at_once == (64, 256), "the picture's legend says so of all"
 
 
 def test_kept_plans_are_as_near_as_was_asked() -> None:

@@ -5,8 +5,10 @@
 #   suite:MODEL       the guide's flags: the guide suite, and 256 clients; then those with 256 sequences
 #   graphs:MODEL      the guide's flags with CUDA graphs for prompts of 512 tokens: the guide suite
 #   few:MODEL         256 sequences: the guide suite
-#   defaults:MODEL    256 clients: the guide's flags, then vLLM's own defaults for a GPU of 70 GiB or more
-#   tune:MODEL:GOAL   a search for flags, in what is left of the SECONDS
+#   defaults:MODEL    256 clients: vLLM's own defaults for a GPU of 70 GiB or more, then 256 sequences,
+#                     then the guide's flags
+#   tune:MODEL:GOAL[:TRIALS[:LEFT]]   a search for flags of so many starts (3), in what is left of the
+#                     SECONDS but for the last LEFT of them (0)
 # Files come to DATA/out, what is said to DATA/out/GPU.txt. Before a run is kept, a short one lets
 # the engine compile what it needs for such steps.
 set -uo pipefail
@@ -36,8 +38,9 @@ few() {
 }
 
 defaults() {
-  bash "$HERE/measure.sh" "$1-guide-flags-pair" "$1" --profile guide -- "${short[@]}" 256 -- "${crowd[@]}" --
   bash "$HERE/measure.sh" "$1-vllm-defaults-pair" "$1" "${own[@]}" -- "${short[@]}" 256 -- "${crowd[@]}" --
+  bash "$HERE/measure.sh" "$1-256-seqs-pair" "$1" "${many[@]}" -- "${short[@]}" 256 -- "${crowd[@]}" --
+  bash "$HERE/measure.sh" "$1-guide-flags-pair" "$1" --profile guide -- "${short[@]}" 256 -- "${crowd[@]}" --
 }
 
 graphs() {
@@ -46,8 +49,8 @@ graphs() {
 }
 
 tune() {
-  bash "$HERE/tune.sh" "$DATA/$1-$2.json" "$1" --goal "$2" --profile guide --trials 3 \
-    --budget "$((END - SECONDS))s"
+  bash "$HERE/tune.sh" "$DATA/$1-$2.json" "$1" --goal "$2" --profile guide \
+    --trials "${3:-3}" --budget "$((END - SECONDS - ${4:-0}))s"
 }
 
 setsid nohup bash -c "sw serve" > "$OUT/daemon$GPU.txt" 2>&1 < /dev/null &

@@ -75,7 +75,8 @@ def ratio(before: Sequence[float], after: Sequence[float]) -> Ratio | None:
     middle = statistics.fmean(logs[1]) - statistics.fmean(logs[0])
     if min(map(len, logs)) < 2:
         return Ratio(math.exp(middle), None, None, "too few repeats")
-    spread, freedom = _welch(logs[0], logs[1])
+    parts = [statistics.variance(each) / len(each) for each in logs]
+    spread, freedom = welch(parts, [len(each) for each in logs])
     if middle and not spread:
         return Ratio(math.exp(middle), None, None, "too few repeats")
     half = t95(freedom) * spread
@@ -89,13 +90,15 @@ def middle_of(values: Sequence[float]) -> float:
     return statistics.geometric_mean(values) if positive else statistics.fmean(values)
 
 
-def _welch(one: Sequence[float], other: Sequence[float]) -> tuple[float, float]:
-    """The standard error of the difference of both means, and its degrees of freedom."""
-    parts = [statistics.variance(each) / len(each) for each in (one, other)]
-    if not (spread := sum(parts)):
+def welch(variances: Sequence[float], repeats: Sequence[int]) -> tuple[float, float]:
+    """The standard error of the difference of two means, and its degrees of freedom.
+
+    ``variances`` are those of the means, ``repeats`` how many of them there were (two at least).
+    """
+    if not (spread := sum(variances)):
         return 0.0, 1.0
     freedom = spread**2 / sum(
-        part**2 / (len(each) - 1) for part, each in zip(parts, (one, other), strict=True)
+        part**2 / (count - 1) for part, count in zip(variances, repeats, strict=True)
     )
     return math.sqrt(spread), freedom
 

@@ -48,13 +48,13 @@ def _gain(
     workload: str, name: str, before: Sequence[Figures], after: Sequence[Figures],
     *, tuned_on: bool,
 ) -> Gain:  # fmt: skip
-    one, other = ([_figure(each, name) for each in runs] for runs in (before, after))
+    one, other = ([figure_of(each, name) for each in runs] for runs in (before, after))
     told, less = ratio(one, other), wants_less(name)
     verdict = _unlike(one, other, less) if told is None else _verdict(told, less)
     return Gain(workload, tuned_on, name, fmean(one), fmean(other), told, verdict)
 
 
-def _figure(figures: Figures, name: str) -> float:
+def figure_of(figures: Figures, name: str) -> float:
     """What nobody could take: an answer that never came took longer than any."""
     return by_name(figures).get(name, math.inf if wants_less(name) else 0.0)
 
@@ -96,6 +96,13 @@ def holds(found: Sequence[Gain], goal: Goal, *, least: float = 1.0) -> bool:
     enough = all(_factor(each, goal) >= least for each in own if each.tuned_on)
     better = any(each.tuned_on and each.verdict == "better" for each in own)
     return enough and better and all(each.verdict != "worse" for each in own)
+
+
+def is_open(found: Sequence[Gain], goal: Goal) -> bool:
+    """Whether it may hold and was only not shown: the repeats were too far apart to tell."""
+    own = [each for each in found if each.figure == goal.figure]
+    unshown = any(each.tuned_on and each.verdict == "no difference shown" for each in own)
+    return unshown and all(each.verdict != "worse" for each in own)
 
 
 def _is_kept_more(found: Sequence[Gain], loss: Gain) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from sparkwell.planner.pick import WORTH_FP8, about_best
+from sparkwell.tune.apart import least
 from sparkwell.tune.goal import Goal
 from sparkwell.tune.knobs import CACHE_KIND, NARROW
 from sparkwell.tune.trial import Trial
@@ -11,18 +12,37 @@ from sparkwell.tune.values import changed
 FEW = 0.5
 
 
-def best(trials: Sequence[Trial]) -> Trial | None:
+def best(trials: Sequence[Trial], goal: Goal) -> Trial | None:
     """The trial that is to be used; None where none kept the SLO.
 
     Of those about as good as the best, the one that changes least. One with keys and values in 8
-    bits, whose quality nobody measured here, has to gain enough over the best without.
+    bits, whose quality nobody measured here, has to gain enough over the best without, and its
+    repeats have to show that it is better.
     """
-    kept = [(_value(each), each) for each in trials if each.counts]
-    good = about_best(kept, lambda each: each.values.get(CACHE_KIND) != NARROW)
+    kept = [(_value(each), each) for each in _shown(trials, goal)]
+    good = about_best(kept, is_wide)
     before = trials[0].values if trials else {}
     return min(
         good, key=lambda each: (len(changed(each.values, before)), -_value(each)), default=None
     )
+
+
+def is_wide(trial: Trial) -> bool:
+    """Whether it kept keys and values as wide as the model has them."""
+    return bool(trial.values.get(CACHE_KIND) != NARROW)
+
+
+def _shown(trials: Sequence[Trial], goal: Goal) -> list[Trial]:
+    """Those that count, without narrow ones that chance alone may have put above the wide."""
+    counted = [each for each in trials if each.counts]
+    most = max((_value(each) for each in counted if is_wide(each)), default=0.0)
+    return [each for each in counted if is_wide(each) or _least(each, goal) > most]
+
+
+def _least(trial: Trial, goal: Goal) -> float:
+    """Where one repeat tells nothing of the next, and for a ladder, the value as it is."""
+    known = least(trial, goal)
+    return _value(trial) if known is None else known
 
 
 def closest_to_slo(trials: Sequence[Trial]) -> Trial | None:

@@ -24,6 +24,13 @@ def trial(number: int = 1, value: float | None = 1.0, **changes: Any) -> Trial:
     return Trial(number=number, values=values, at=0.0, value=value, **given)
 
 
+def came(mean: float, half: float | None, figure: str = "output_tokens_per_s") -> dict[str, Any]:
+    """The figures of a trial: a mean with half of its interval; None with one repeat."""
+    low, high = (None, None) if half is None else (mean - half, mean + half)
+    told = {"mean": mean, "low": low, "high": high, "repeats": 1 if half is None else 2}
+    return {"figures": [{"clients": 256, figure: told}]}
+
+
 def failed(number: int = 1, **values: Any) -> Trial:
     """One whose engine did not start."""
     return trial(number, None, end="failed", kept=False, **values)

@@ -34,6 +34,7 @@ class TuneWish:
     repeats: int
     budget_s: float
     most_trials: int | None
+    check_repeats: int | None
     profile: str | None
     given: Mapping[str, FlagValue]
     guessing: bool
@@ -53,8 +54,9 @@ def begun(wish: TuneWish, machine: Machine, most_tokens: int | None) -> Tuning:
             asdict(each) for each in workloads(wish.prompt_tokens, wish.output_tokens, most_tokens)
         ],
         prompt_tokens=wish.prompt_tokens, output_tokens=wish.output_tokens,
-        repeats=wish.repeats, budget_s=wish.budget_s, most_trials=wish.most_trials, seed=stamp,
-        command=wish.command, sparkwell=sparkwell.__version__, began=now, profile=wish.profile,
+        repeats=wish.repeats, budget_s=wish.budget_s, most_trials=wish.most_trials,
+        check_repeats=wish.check_repeats, seed=stamp, command=wish.command,
+        sparkwell=sparkwell.__version__, began=now, profile=wish.profile,
         given=dict(wish.given), guessing=wish.guessing,
     )  # fmt: skip
 

@@ -7,9 +7,11 @@ from sparkwell.app.tuning.document import Tuning
 from sparkwell.app.tuning.rig import Rig
 from sparkwell.app.tuning.steady import SteadyCase, measured
 from sparkwell.app.tuning.workloads import cases, told
+from sparkwell.bench.intervals import ratio
 from sparkwell.bench.workload import Workload
 from sparkwell.catalog.recipe import FlagValue
-from sparkwell.tune.gain import Gain, gains
+from sparkwell.tune.apart import MOST_REPEATS, repeats_to_show, spread
+from sparkwell.tune.gain import Gain, figure_of, gains
 from sparkwell.tune.goal import Goal
 from sparkwell.tune.trial import Trial
 
@@ -43,7 +45,8 @@ class Check:
         before = await self._measured(given, "flags from before")
         after = await self._measured(tried, "flags found")
         notes = [note for each in (before, after) for note in self._notes(each)]
-        return Checked(self._gains(before, after), notes)
+        unsure = unshown(self._said(self.tuning.loads[0]), self.goal, before[0], after[0])
+        return Checked(self._gains(before, after), [*unsure, *notes])
 
     def _gains(self, before: Sequence[SteadyCase], after: Sequence[SteadyCase]) -> list[Gain]:
         found = zip(self.tuning.loads, before, after, strict=True)
@@ -72,6 +75,33 @@ class Check:
         [case] = cases(load, [self.clients])
         seed = f"{self.tuning.seed}/check/{place}"
         return await measured(self.rig, case, self.repeats, seed, self.goal.slo)
+
+
+def unshown(workload: str, goal: Goal, before: SteadyCase, after: SteadyCase) -> list[str]:
+    """What to do where flags are better in the mean, and their repeats too far apart to show it."""
+    one, other = (
+        [figure_of(each, goal.figure) for each in side.figures] for side in (before, after)
+    )
+    found = ratio(one, other)
+    if found is None or found.verdict != "no difference shown":
+        return []
+    if (found.value > 1) == goal.wants_less:
+        return []
+    apart = max(spread(one), spread(other))
+    said = (
+        f"{workload}: {found.value:.3g} times in the mean, but repeats of the same flags were up "
+        f"to {apart:.0%} apart. {_enough(repeats_to_show(one, other))}"
+    )
+    return [said]
+
+
+def _enough(repeats: int | None) -> str:
+    if repeats is None:
+        return f"More than {MOST_REPEATS} repeats of each would be needed to show so much."
+    return (
+        f"About {repeats} repeats of each would show so much: --resume --check-repeats {repeats}, "
+        "and a --budget that has room for them."
+    )
 
 
 def clients_for(goal: Goal, winner: Trial) -> int:

@@ -12,10 +12,13 @@ from sparkwell.app.tuning.limits import within
 from sparkwell.app.tuning.rig import Rig, TrialError
 from sparkwell.app.tuning.searching import fixed
 from sparkwell.core.errors import SparkwellError
-from sparkwell.tune.gain import Gain, holds
+from sparkwell.tune.gain import Gain, holds, is_open
 from sparkwell.tune.trial import Trial
 from sparkwell.tune.values import flags_of
 from sparkwell.tune.winner import best, few_kept, worth
+
+NOT_SHOWN = "The gain was not shown."
+"""Better in the mean, perhaps, but not by more than the repeats are apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +40,16 @@ class Concluding:
         except TrialError as error:
             return _noting(first, f"Trial {other.number} was next: {error.message}")
         if second.holds:
-            return _noting(second, _told(first, "was checked first"))
-        return _noting(first, _told(second, "was checked next"))
+            return _noting(second, first.briefly("was checked first"))
+        return _noting(first, second.briefly("was checked next"))
 
     def _next_best(self, winner: Trial) -> Trial | None:
         """None where there is no time for a second check, or nothing else is better than before."""
         needed_s = self.ledger.check_s
         if needed_s is None or self.ledger.left_s < needed_s:
             return None
-        other = best([each for each in self.ledger.tuning.trials if each.number != winner.number])
+        rest = [each for each in self.ledger.tuning.trials if each.number != winner.number]
+        other = best(rest, self.ledger.tuning.aim)
         return None if other is None or other.number == self.before.number else other
 
     async def _checked(self, winner: Trial) -> Outcome:
@@ -64,8 +68,9 @@ class Concluding:
                 hint="The same command with --resume makes it.",
             ) from error
         good = holds(found.gains, goal, least=worth(winner, self.before))
-        said = "The gain holds." if good else "The gain does not hold."
-        notes = [*few_kept(goal, winner), *found.notes]
+        missed = NOT_SHOWN if is_open(found.gains, goal) else "The gain does not hold."
+        said = "The gain holds." if good else missed
+        notes = [*few_kept(goal, winner), *found.notes, *tuning.earlier]
         return Outcome(said, winner.number, good, _plain(found.gains), notes=notes)
 
 
@@ -76,13 +81,3 @@ def _plain(gains: Sequence[Gain]) -> list[dict[str, object]]:
 def _noting(outcome: Outcome, note: str) -> Outcome:
     """With a note that ends in one full stop: of an error's message it is there already."""
     return replace(outcome, notes=[f"{note.removesuffix('.')}.", *outcome.notes])
-
-
-def _told(checked: Outcome, when: str) -> str:
-    """How a check came out that is not the one whose figures are kept."""
-    figures = [
-        f"{each['verdict']} on {each['workload']}"
-        for each in checked.gains
-        if each["figure"] == checked.gains[0]["figure"]
-    ]
-    return f"Trial {checked.winner} {when}; its gain does not hold ({'; '.join(figures)})"

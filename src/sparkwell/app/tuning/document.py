@@ -48,6 +48,16 @@ class Outcome(msgspec.Struct, frozen=True):
     outweighed: dict[str, Any] = {}
     notes: list[str] = []
 
+    def briefly(self, when: str) -> str:
+        """A check whose gain did not hold, in a sentence: ``Trial 3 was checked first; …``."""
+        figures = [
+            f"{each['verdict']} on {each['workload']}"
+            for each in self.gains
+            if each["figure"] == self.gains[0]["figure"]
+        ]
+        said = self.said[:1].lower() + self.said[1:].removesuffix(".")
+        return f"Trial {self.winner} {when}: {said} ({'; '.join(figures)})"
+
 
 class Tuning(msgspec.Struct, kw_only=True):
     """``workloads`` begin with the one that is tuned on. Times are seconds.
@@ -55,6 +65,7 @@ class Tuning(msgspec.Struct, kw_only=True):
     While it runs, its ledger alone changes it.
 
     ``given`` are the flags that somebody fixed; ``profile`` is that of the flags from before.
+    ``earlier`` says how checks came out that were made before the one of the outcome.
     """
 
     format: int = FORMAT
@@ -69,6 +80,7 @@ class Tuning(msgspec.Struct, kw_only=True):
     repeats: int
     budget_s: float
     most_trials: int | None = None
+    check_repeats: int | None = None
     seed: str
     command: str
     sparkwell: str
@@ -80,6 +92,7 @@ class Tuning(msgspec.Struct, kw_only=True):
     place: Place | None = None
     knobs: list[KnobPart] = []
     trials: list[Trial] = []
+    earlier: list[str] = []
     outcome: Outcome | None = None
 
     @property

@@ -1,5 +1,6 @@
 """Tunings as files: one each, small enough to be carried to another machine of its kind."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -81,14 +82,14 @@ def find(folder: Path, name: str) -> Path:
     return folder / f"{named(names, name, 'tuning', _HINT)}.json"
 
 
-def unfinished(folder: Path, model: str, goal: str) -> Path | None:
-    """The newest of that model and goal that has no outcome yet."""
+def newest(folder: Path, model: str, goal: str, wanted: Callable[[Tuning], bool]) -> Path | None:
+    """The newest of that model and goal that is ``wanted``; those that cannot be read are not."""
     for file in kept(folder):
         if f"-{model}-{goal}" in file.stem:
             try:
                 tuning = load(file)
             except UsageError:
                 continue
-            if tuning.outcome is None and (tuning.model, tuning.goal) == (model, goal):
+            if (tuning.model, tuning.goal) == (model, goal) and wanted(tuning):
                 return file
     return None

@@ -49,6 +49,8 @@ class Ledger:
     def check_repeats(self) -> int:
         """Of each workload in the check."""
         tuning = self.tuning
+        if tuning.check_repeats is not None:
+            return tuning.check_repeats
         return check_repeats(tuning.trials, tuning.repeats, tuning.loads, tuning.budget_s)
 
     @property
@@ -80,7 +82,7 @@ class Ledger:
 
     def step(self, said: str, trial: int | None) -> None:
         """Tell what comes now."""
-        self._tell(Step(said, trial, self.spent_s, best(self.tuning.trials)))
+        self._tell(Step(said, trial, self.spent_s, best(self.tuning.trials, self.tuning.aim)))
 
     def describe(self, place: Place, knobs: Sequence[Knob]) -> None:
         """Take in what the first start has told; it is saved with its trial."""

@@ -17,6 +17,8 @@ ASKED = (
     "given", "guessing",
 )  # fmt: skip
 """What makes a tuning another one."""
+BOUNDS = ("budget_s", "most_trials", "check_repeats")
+"""How much of it there is to be: with others the same one goes on."""
 
 
 def opened(
@@ -44,13 +46,20 @@ def opened(
 
 
 def _waiting(folder: Path, wish: TuneWish) -> Path:
-    file = keeping.unfinished(folder, wish.model, wish.goal)
+    """One that was not finished; with repeats for a check, else one whose gain did not hold."""
+    file = keeping.newest(folder, wish.model, wish.goal, lambda each: each.outcome is None)
+    if file is None and wish.check_repeats is not None:
+        file = keeping.newest(folder, wish.model, wish.goal, _may_be_checked_again)
     if file is None:
         raise UsageError(
             f"No tuning of {wish.model} for {wish.goal} waits to be gone on with.",
             hint="Leave --resume out, and one begins.",
         )
     return file
+
+
+def _may_be_checked_again(tuning: Tuning) -> bool:
+    return tuning.outcome is not None and tuning.outcome.holds is False
 
 
 def gone_on_with(tuning: Tuning, new: Tuning, file: Path) -> Tuning:
@@ -61,12 +70,21 @@ def gone_on_with(tuning: Tuning, new: Tuning, file: Path) -> Tuning:
             f"{file} was begun with another {', '.join(others)}.",
             hint=f"Repeat its command, {tuning.command!r}, or begin anew without that file.",
         )
-    if (new.budget_s, new.most_trials) == (tuning.budget_s, tuning.most_trials):
+    bounds = {name: getattr(new, name) for name in BOUNDS}
+    if bounds == {name: getattr(tuning, name) for name in BOUNDS}:
         return tuning
     return replace(
-        tuning, budget_s=new.budget_s, most_trials=new.most_trials, command=new.command,
+        tuning, **bounds, command=new.command, earlier=earlier(tuning),
         outcome=None,  # what came of less: the search goes on
     )  # fmt: skip
+
+
+def earlier(tuning: Tuning) -> list[str]:
+    """How its checks came out so far: whoever checks again until it holds shall see how often."""
+    last = tuning.outcome
+    if last is None or not last.gains:
+        return tuning.earlier
+    return [*tuning.earlier, f"{last.briefly('was checked before')}."]
 
 
 def longest(models: ModelService, wish: TuneWish) -> int | None:

@@ -86,7 +86,7 @@ class Tuner:
         needed_s = self._ledger.needed_s
         if searching.out_of_time and needed_s is not None and not self._ledger.started:
             return Outcome(no_time(self._ledger.spent_s + needed_s))
-        winner = best(self._tuning.trials)
+        winner = best(self._tuning.trials, self._tuning.aim)
         if winner is None:
             return Outcome(unmet(self._tuning.trials))
         if winner.number == before.number:

@@ -75,6 +75,12 @@ def tune() -> None:
     "--repeats", type=click.IntRange(1, 10), default=2, show_default=True, help="Of each trial."
 )
 @click.option(
+    "--check-repeats",
+    type=click.IntRange(2, 10),
+    help="Of each workload in the check.  [default: 3, and 2 where it would take more than half of "
+    "the budget]",
+)
+@click.option(
     "--profile",
     type=click.Choice(PROFILES),
     help="What the flags from before are chosen for: all are compared with those.",
@@ -108,6 +114,7 @@ def run_(
     prompt_tokens: int | None,
     output_tokens: int | None,
     repeats: int,
+    check_repeats: int | None,
     profile: str | None,
     sets: tuple[str, ...],
     speculative: bool,
@@ -130,8 +137,9 @@ def run_(
     wish = TuneWish(
         model=context.catalog.get(model).name, goal=goal, slo=slo, clients=clients,
         prompt_tokens=prompt_tokens, output_tokens=output_tokens, repeats=repeats,
-        budget_s=budget_s, most_trials=trials, profile=profile, given=parse_flags(sets),
-        guessing=speculative, command=shlex.join(["sparkwell", *sys.argv[1:]]),
+        budget_s=budget_s, most_trials=trials, check_repeats=check_repeats, profile=profile,
+        given=parse_flags(sets), guessing=speculative,
+        command=shlex.join(["sparkwell", *sys.argv[1:]]),
     )  # fmt: skip
     file, tuning = opened(
         context.paths.tunings, wish, context.planning.here, longest(context.models, wish),

@@ -11,10 +11,12 @@ from sparkwell.cli.finding_text import plain
 from sparkwell.cli.table import table, wrapped_table
 from sparkwell.cli.tune.check import check_table
 from sparkwell.core.units import duration
+from sparkwell.tune.apart import told
 from sparkwell.tune.values import changed
 
 if TYPE_CHECKING:
     from sparkwell.app.tuning.document import Tuning
+    from sparkwell.tune.goal import Goal
     from sparkwell.tune.trial import Trial
 
 LOG_LINES = 10
@@ -46,16 +48,16 @@ def _trials(tuning: "Tuning") -> Iterator[str]:
     tried = [each for each in tuning.trials if each.started or each.number == 0]
     if tried:
         head = ("TRIAL", "START", "CAME", "WHAT DIFFERS FROM BEFORE")
-        yield wrapped_table(head, [_trial(each, tuning.before) for each in tried])
+        yield wrapped_table(head, [_trial(each, tuning) for each in tried])
     ruled_out = len(tuning.trials) - len(tried)
     if ruled_out:
         yield f"{ruled_out} more were ruled out by the plan, without a start."
 
 
-def _trial(trial: "Trial", before: "Trial | None") -> list[str]:
+def _trial(trial: "Trial", tuning: "Tuning") -> list[str]:
     start = UNKNOWN if trial.start_s is None else duration(trial.start_s)
-    told = "\n".join([differing(trial, before), *_remarks(trial)])
-    return [str(trial.number), start, _came(trial), told]
+    what = "\n".join([differing(trial, tuning.before), *_remarks(trial)])
+    return [str(trial.number), start, _came(trial, tuning.aim), what]
 
 
 def differing(trial: "Trial", before: "Trial | None") -> str:
@@ -67,20 +69,14 @@ def differing(trial: "Trial", before: "Trial | None") -> str:
     return ", ".join(parts) or "nothing"
 
 
-def _came(trial: "Trial") -> str:
+def _came(trial: "Trial", goal: "Goal") -> str:
     if trial.end in ("failed", "refused"):
         return click.style(trial.end, fg="red")
-    return _value_and_share(trial)[0] or UNKNOWN
-
-
-def _value_and_share(trial: "Trial") -> tuple[str, str]:
-    """What came, and where it has one the share that kept the SLO: two columns' worth."""
-    value, _, share = trial.said.partition(", ")
-    return value, share
+    return told(trial, goal) or UNKNOWN
 
 
 def _remarks(trial: "Trial") -> Iterator[str]:
-    if share := _value_and_share(trial)[1]:
+    if share := trial.said.partition(", ")[2]:
         yield f"({share})"
     if trial.end in ("failed", "refused"):
         yield (trial.why or "").partition("\n")[0]

@@ -95,7 +95,8 @@ def wish(**changes: Any) -> TuneWish:
     given: dict[str, Any] = {
         "model": "qwen3-8b-fp8", "goal": "throughput", "slo": None, "clients": 256,
         "prompt_tokens": None, "output_tokens": None, "repeats": 2, "budget_s": 3600.0,
-        "most_trials": 12, "profile": None, "given": {}, "guessing": False, "command": "tune",
+        "most_trials": 12, "check_repeats": None, "profile": None, "given": {}, "guessing": False,
+        "command": "tune",
     }  # fmt: skip
     return TuneWish(**{**given, **changes})
 

@@ -94,16 +94,21 @@ def test_one_is_found_by_what_tells_it_apart(tmp_path: Path) -> None:
             keeping.find(tmp_path, name)
 
 
-def test_the_newest_that_was_not_finished_is_gone_on_with(tmp_path: Path) -> None:
+def test_the_newest_that_is_wanted_is_found(tmp_path: Path) -> None:
     done = tuning()
     done.outcome = Outcome("done")
     for number, made in enumerate((tuning(), tuning(goal="latency"), done)):
         keep(tmp_path, f"2026010{number}-{made.model}-{made.goal}", made)
     (tmp_path / "20260109-qwen3-8b-fp8-throughput.json").write_text("damaged")
-    found = keeping.unfinished(tmp_path, "qwen3-8b-fp8", "throughput")
-    assert found is not None
-    assert found.name.startswith("20260100")
-    assert keeping.unfinished(tmp_path, "qwen3-8b-fp8", "goodput") is None
+    for wanted, day in ((is_open, "20260100"), (lambda each: not is_open(each), "20260102")):
+        found = keeping.newest(tmp_path, "qwen3-8b-fp8", "throughput", wanted)
+        assert found is not None
+        assert found.name.startswith(day)
+    assert keeping.newest(tmp_path, "qwen3-8b-fp8", "goodput", is_open) is None
+
+
+def is_open(tuning: Tuning) -> bool:
+    return tuning.outcome is None
 
 
 def test_goodput_has_an_slo_of_its_own() -> None:

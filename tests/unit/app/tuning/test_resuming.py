@@ -51,8 +51,26 @@ def test_without_one_that_waits_it_says_so(tmp_path: Path) -> None:
         open_(tmp_path, resume=True, state=tmp_path / "x.json")
 
 
+def test_with_repeats_for_the_check_one_that_did_not_hold_is_gone_on_with(tmp_path: Path) -> None:
+    last = {"workload": "512 in", "figure": "output_tokens_per_s", "verdict": "no difference shown"}
+    file = kept(tmp_path, Outcome("The gain was not shown.", 3, holds=False, gains=[last]))
+    again, tuning = open_(tmp_path, resume=True, check_repeats=4)
+    assert (again, tuning.outcome, tuning.check_repeats) == (file, None, 4)
+    [note] = tuning.earlier
+    said = "Trial 3 was checked before: the gain was not shown (no difference shown on 512 in)."
+    assert note == said
+
+
+def test_one_that_held_is_not_checked_until_it_does_not(tmp_path: Path) -> None:
+    kept(tmp_path, Outcome("The gain holds.", 3, holds=True))
+    with pytest.raises(UsageError, match="waits to be gone on with"):
+        open_(tmp_path, resume=True, check_repeats=4)
+
+
 @pytest.mark.parametrize(
-    "changes", [{"budget_s": 7200.0}, {"most_trials": 20}], ids=["more time", "more trials"]
+    "changes",
+    [{"budget_s": 7200.0}, {"most_trials": 20}, {"check_repeats": 5}],
+    ids=["more time", "more trials", "a better check"],
 )
 def test_with_more_of_either_the_search_goes_on(tmp_path: Path, changes: dict[str, Any]) -> None:
     file = kept(tmp_path, Outcome("done"))

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from generated import ROOT, bring_up_to_date
-from speed_pages import pictures, tables, tuned_tables
+from speed_pages import pictures, search_tables, tables, tuned_tables
 from speed_pages.runs import overlays, runs
 
 DOCS = ROOT / "docs"
@@ -32,6 +32,9 @@ def front() -> str:
         "first_tokens": tables.first_tokens(runs()),
         "gains": tuned_tables.gains(overlays()),
         "flags": tuned_tables.flags(overlays()),
+        "search_command": search_tables.command(),
+        "search_trials": search_tables.trials(),
+        "search_check": search_tables.check(),
     }
     for name, part in parts.items():
         text = text.replace(f"{{{name}}}", part)

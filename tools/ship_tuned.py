@@ -1,8 +1,8 @@
 """Put a tuning that was made for Sparkwell itself among its overlays: ``ship_tuned.py STATE…``.
 
-STATE is the file of `sparkwell tune --state`. Writes the overlay into src/sparkwell/catalog/tuned,
-and the tuning beside the runs in docs/benchmarks/runs, without the engines' logs and the path of
-the file, which are of the host alone.
+STATE is the file of `sparkwell tune --state`. Writes the tuning beside the runs in
+docs/benchmarks/runs, without the engines' logs and the path of the file, which are of the host
+alone; and the overlay into src/sparkwell/catalog/tuned where the gain holds.
 """
 
 import re
@@ -40,13 +40,14 @@ def kept_as(tuning: Tuning) -> str:
 
 
 def main(*states: str) -> None:
-    """Write both files of each."""
+    """Write the files of each."""
     for state in states:
         tuning = bared(keeping.load(Path(state)))
         run = RUNS / kept_as(tuning)
         run.write_bytes(msgspec.json.format(msgspec.json.encode(tuning), indent=1) + b"\n")
-        flags = write_tuned(SHIPPED_TUNED, overlay(tuning))
-        print(run.relative_to(ROOT), flags.relative_to(ROOT), sep="\n")
+        print(run.relative_to(ROOT))
+        if tuning.outcome is not None and tuning.outcome.holds:
+            print(write_tuned(SHIPPED_TUNED, overlay(tuning)).relative_to(ROOT))
 
 
 if __name__ == "__main__":

@@ -115,6 +115,8 @@ def worded(flags: str) -> str:
         return f"{worded(flags.removesuffix('-pair'))}, one of a pair"
     if flags == "guide-flags":
         return GUIDE
+    if flags == "vllm-defaults":
+        return "vLLM's own sizes"
     if flags.endswith("-seqs"):
         return f"{flags.removesuffix('-seqs')} sequences"
     goal = flags.removeprefix("tuned-")

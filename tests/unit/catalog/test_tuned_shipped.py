@@ -10,6 +10,7 @@ import pytest
 from sparkwell.app.paths import find_paths
 from sparkwell.app.planning.planning import Planning, Wish
 from sparkwell.app.tuning import keeping
+from sparkwell.app.tuning.document import Tuning
 from sparkwell.app.tuning.overlay import overlay
 from sparkwell.catalog.catalog import load_catalog
 from sparkwell.catalog.tuned import Tuned
@@ -45,9 +46,8 @@ def test_all_are_right_and_have_a_tuning_or_a_pair_of_runs(monkeypatch: pytest.M
     assert SHIPPED.problems == ()
     files = {file.name for file in SHIPPED_TUNED.glob("*.yaml")}
     found = of_pairs(monkeypatch)
-    assert files == {
-        file_name(each) for each in [*map(overlay, map(keeping.load, TUNINGS)), *found]
-    }
+    held = [overlay(each) for each in map(keeping.load, TUNINGS) if has_held(each)]
+    assert files == {file_name(each) for each in [*held, *found]}
     assert files
     assert [each for each in found if each not in SHIPPED.overlays] == []
 
@@ -55,9 +55,12 @@ def test_all_are_right_and_have_a_tuning_or_a_pair_of_runs(monkeypatch: pytest.M
 @pytest.mark.parametrize("file", TUNINGS, ids=lambda file: file.stem)
 def test_an_overlay_says_what_its_tuning_measured(file: Path) -> None:
     tuning = keeping.load(file)
-    assert tuning.outcome is not None
-    assert tuning.outcome.holds, "what does not hold is not for others"
-    assert overlay(tuning) in SHIPPED.overlays
+    is_shipped = overlay(tuning) in SHIPPED.overlays
+    assert is_shipped == has_held(tuning), "what does not hold is not for others"
+
+
+def has_held(tuning: Tuning) -> bool:
+    return tuning.outcome is not None and tuning.outcome.holds is True
 
 
 @pytest.mark.parametrize("tuned", SHIPPED.overlays, ids=file_name)

@@ -49,9 +49,10 @@ def spread(values: Sequence[float]) -> float:
 
 
 def repeats_to_show(before: Sequence[float], after: Sequence[float]) -> int | None:
-    """How many repeats of each would show the difference, were they as far apart as these.
+    """How many repeats of each would probably show the difference, were they as far apart as these.
 
-    By Welch's t on logarithms, as `intervals.ratio` compares. None where more than MOST_REPEATS
+    By Welch's t on logarithms, as `intervals.ratio` compares; one more than just shows it, which
+    one check in two would do, and four in five do with one more. None where more than MOST_REPEATS
     would be needed, or one value is zero. It is a hint: the spread of a few is itself uncertain.
     """
     sides = (before, after)
@@ -60,8 +61,8 @@ def repeats_to_show(before: Sequence[float], after: Sequence[float]) -> int | No
     logs = [[math.log(each) for each in side] for side in sides]
     gain = abs(statistics.fmean(logs[1]) - statistics.fmean(logs[0]))
     variances = [statistics.variance(each) for each in logs]
-    for repeats in range(2, MOST_REPEATS + 1):
+    for repeats in range(2, MOST_REPEATS):
         error, freedom = welch([each / repeats for each in variances], [repeats, repeats])
         if t95(freedom) * error < gain:
-            return repeats
+            return repeats + 1
     return None

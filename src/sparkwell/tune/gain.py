@@ -98,11 +98,21 @@ def holds(found: Sequence[Gain], goal: Goal, *, least: float = 1.0) -> bool:
     return enough and better and all(each.verdict != "worse" for each in own)
 
 
-def is_open(found: Sequence[Gain], goal: Goal) -> bool:
-    """Whether it may hold and was only not shown: the repeats were too far apart to tell."""
+def is_open(found: Sequence[Gain], goal: Goal, *, least: float = 1.0) -> bool:
+    """Whether it would hold by the means, and only its repeats are too far apart to show it."""
+    if goal.slo is not None and goal.figure != "goodput" and not _keeps(found):
+        return False
     own = [each for each in found if each.figure == goal.figure]
-    unshown = any(each.tuned_on and each.verdict == "no difference shown" for each in own)
-    return unshown and all(each.verdict != "worse" for each in own)
+    unshown = [each for each in own if each.tuned_on and each.verdict == "no difference shown"]
+    enough = any(1.0 < _factor(each, goal) >= least for each in unshown)
+    return enough and all(each.verdict != "worse" for each in own)
+
+
+def _keeps(found: Sequence[Gain]) -> bool:
+    """Whether the flags found keep the SLO on the workload that was tuned on."""
+    return all(
+        each.after >= KEPT_SHARE for each in found if each.figure == "good_share" and each.tuned_on
+    )
 
 
 def _is_kept_more(found: Sequence[Gain], loss: Gain) -> bool:

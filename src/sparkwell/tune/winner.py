@@ -33,9 +33,15 @@ def is_wide(trial: Trial) -> bool:
 
 
 def _shown(trials: Sequence[Trial], goal: Goal) -> list[Trial]:
-    """Those that count, without narrow ones that chance alone may have put above the wide."""
+    """Those that count, without narrow ones that chance alone may have put above the wide.
+
+    Where the flags from before are narrow, nothing is lost by others that are.
+    """
     counted = [each for each in trials if each.counts]
-    most = max((_value(each) for each in counted if is_wide(each)), default=0.0)
+    wide = [_value(each) for each in counted if is_wide(each)]
+    if not wide or not is_wide(trials[0]):
+        return counted
+    most = max(wide)
     return [each for each in counted if is_wide(each) or _least(each, goal) > most]
 
 

@@ -4,7 +4,8 @@ import pytest
 from tests.unit.tune.made import measured
 
 from sparkwell.bench.figures import Slo
-from sparkwell.tune.gain import Gain, gains, holds
+from sparkwell.bench.intervals import Ratio
+from sparkwell.tune.gain import Gain, gains, holds, is_open
 from sparkwell.tune.goal import Goal
 
 SLO = Slo(ttft_s=1.0)
@@ -160,3 +161,32 @@ def test_a_narrow_cache_has_to_gain_enough_in_the_check_too() -> None:
     found = gains(THROUGHPUT, "w", before, after, tuned_on=True)
     assert holds(found, THROUGHPUT)
     assert not holds(found, THROUGHPUT, least=1.05)
+
+
+def unshown(ratio: float, figure: str = "output_tokens_per_s") -> Gain:
+    told = Ratio(ratio, ratio / 3, 3 * ratio, "no difference shown")
+    return Gain("w", True, figure, 1.0, ratio, told, "no difference shown")
+
+
+def test_a_gain_that_repeats_are_too_far_apart_to_show_is_open() -> None:
+    assert is_open([unshown(1.29)], THROUGHPUT)
+    assert is_open([unshown(0.8, "e2e_p95_s")], Goal("latency", None, (2,)))
+    assert not holds([unshown(1.29)], THROUGHPUT)
+
+
+def test_what_no_number_of_repeats_would_show_is_not() -> None:
+    slower, little = [unshown(0.94)], [unshown(1.03)]
+    assert not is_open(slower, THROUGHPUT)
+    assert is_open(little, THROUGHPUT)
+    assert not is_open(little, THROUGHPUT, least=1.05)
+    worse = gain("worse", tuned_on=False, figure="output_tokens_per_s")
+    assert not is_open([unshown(1.29), worse], THROUGHPUT)
+    shown = gain("better", tuned_on=True, figure="output_tokens_per_s")
+    assert not is_open([shown], THROUGHPUT)
+    nothing = gain("no difference shown", tuned_on=True, figure="output_tokens_per_s")
+    assert not is_open([nothing], THROUGHPUT), "without a ratio nobody knows"
+
+
+@pytest.mark.parametrize(("share", "said"), [(0.8, False), (0.96, True)])
+def test_what_breaks_the_slo_is_not_open(share: float, said: bool) -> None:
+    assert is_open([unshown(1.29), shares(1.0, share)], BOUNDED) is said

@@ -49,6 +49,20 @@ def test_a_narrow_cache_has_to_be_shown_to_be_faster() -> None:
     assert number(best([*wide, steady], FAST)) == 2
 
 
+def test_where_the_flags_from_before_are_narrow_nothing_is_to_be_shown() -> None:
+    before = trial(0, 12000.0, kv_cache_dtype="fp8", **came(12000.0, 2000.0))
+    wide = trial(1, 10500.0, max_num_seqs=64, **came(10500.0, 200.0))
+    assert number(best([before, wide], FAST)) == 0
+
+
+@pytest.mark.parametrize("half", [6.0, 0.1])
+def test_without_a_wide_one_the_narrow_are_what_there_is(half: float) -> None:
+    good = Goal("goodput", Slo(ttft_s=2.0), (256,))
+    before = trial(0, 9.0, kept=False)
+    only = trial(1, 0.5, kv_cache_dtype="fp8", **came(0.5, half, "goodput"))
+    assert number(best([before, only], good)) == 1
+
+
 def test_a_narrow_latency_is_shown_by_its_slowest() -> None:
     quick = Goal("latency", None, (8,))
     wide, narrow = trial(0, 1 / 2.0), {"max_num_seqs": 64, "kv_cache_dtype": "fp8"}

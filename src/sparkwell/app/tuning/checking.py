@@ -20,10 +20,14 @@ Flags = dict[str, FlagValue]
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What each workload gains; ``notes`` are doubts of figures."""
+    """What each workload gains; ``notes`` are doubts of figures.
+
+    ``apart`` says how far the repeats of the first workload were apart, and how many would do.
+    """
 
     gains: list[Gain]
     notes: list[str]
+    apart: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +49,10 @@ class Check:
         before = await self._measured(given, "flags from before")
         after = await self._measured(tried, "flags found")
         notes = [note for each in (before, after) for note in self._notes(each)]
-        unsure = unshown(self._said(self.tuning.loads[0]), self.goal, before[0], after[0])
-        return Checked(self._gains(before, after), [*unsure, *notes])
+        workload = self._said(self.tuning.loads[0])
+        return Checked(
+            self._gains(before, after), notes, apart(workload, self.goal, before[0], after[0])
+        )
 
     def _gains(self, before: Sequence[SteadyCase], after: Sequence[SteadyCase]) -> list[Gain]:
         found = zip(self.tuning.loads, before, after, strict=True)
@@ -77,30 +83,26 @@ class Check:
         return await measured(self.rig, case, self.repeats, seed, self.goal.slo)
 
 
-def unshown(workload: str, goal: Goal, before: SteadyCase, after: SteadyCase) -> list[str]:
-    """What to do where flags are better in the mean, and their repeats too far apart to show it."""
+def apart(workload: str, goal: Goal, before: SteadyCase, after: SteadyCase) -> str | None:
+    """How far the repeats were apart, and how many would show as much; None without a ratio."""
     one, other = (
         [figure_of(each, goal.figure) for each in side.figures] for side in (before, after)
     )
     found = ratio(one, other)
-    if found is None or found.verdict != "no difference shown":
-        return []
-    if (found.value > 1) == goal.wants_less:
-        return []
-    apart = max(spread(one), spread(other))
-    said = (
+    if found is None:
+        return None
+    return (
         f"{workload}: {found.value:.3g} times in the mean, but repeats of the same flags were up "
-        f"to {apart:.0%} apart. {_enough(repeats_to_show(one, other))}"
+        f"to {max(spread(one), spread(other)):.0%} apart. {_enough(repeats_to_show(one, other))}"
     )
-    return [said]
 
 
 def _enough(repeats: int | None) -> str:
     if repeats is None:
         return f"More than {MOST_REPEATS} repeats of each would be needed to show so much."
     return (
-        f"About {repeats} repeats of each would show so much: --resume --check-repeats {repeats}, "
-        "and a --budget that has room for them."
+        f"About {repeats} repeats of each would show so much: the same command with --resume "
+        f"--check-repeats {repeats}."
     )
 
 

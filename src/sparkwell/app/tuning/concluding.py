@@ -13,12 +13,15 @@ from sparkwell.app.tuning.rig import Rig, TrialError
 from sparkwell.app.tuning.searching import fixed
 from sparkwell.core.errors import SparkwellError
 from sparkwell.tune.gain import Gain, holds, is_open
+from sparkwell.tune.goal import Goal
 from sparkwell.tune.trial import Trial
 from sparkwell.tune.values import flags_of
 from sparkwell.tune.winner import best, few_kept, worth
 
-NOT_SHOWN = "The gain was not shown."
-"""Better in the mean, perhaps, but not by more than the repeats are apart."""
+HOLDS, FAILS, NOT_SHOWN = (
+    "The gain holds.", "The gain does not hold.", "The gain was not shown."
+)  # fmt: skip
+"""Not shown: better in the mean, but not by more than the repeats are apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,14 @@ class Concluding:
     before: Trial
 
     async def outcome(self, winner: Trial) -> Outcome:
-        """Raises TrialError where the winner's check could not be made."""
+        """Raises TrialError where the winner's check could not be made.
+
+        Checks of an earlier part are told too: who checks until it holds shall say how often.
+        """
+        before = [each.briefly("was checked before") for each in self.ledger.tuning.earlier]
+        return _noting(await self._found(winner), *before)
+
+    async def _found(self, winner: Trial) -> Outcome:
         first = await self._checked(winner)
         other = None if first.holds else self._next_best(winner)
         if other is None:
@@ -38,10 +48,11 @@ class Concluding:
         try:
             second = await self._checked(other)
         except TrialError as error:
-            return _noting(first, f"Trial {other.number} was next: {error.message}")
-        if second.holds:
-            return _noting(second, first.briefly("was checked first"))
-        return _noting(first, second.briefly("was checked next"))
+            told = f"Trial {other.number} was next: {error.message.removesuffix('.')}."
+            return _noting(first, told)
+        taken, beside, when = (second, first, "first") if second.holds else (first, second, "next")
+        self.ledger.checked(beside)
+        return _noting(taken, beside.briefly(f"was checked {when}"))
 
     def _next_best(self, winner: Trial) -> Trial | None:
         """None where there is no time for a second check, or nothing else is better than before."""
@@ -67,17 +78,25 @@ class Concluding:
                 f"The search is done, but the check could not be made: {error.message}",
                 hint="The same command with --resume makes it.",
             ) from error
-        good = holds(found.gains, goal, least=worth(winner, self.before))
-        missed = NOT_SHOWN if is_open(found.gains, goal) else "The gain does not hold."
-        said = "The gain holds." if good else missed
-        notes = [*few_kept(goal, winner), *found.notes, *tuning.earlier]
-        return Outcome(said, winner.number, good, _plain(found.gains), notes=notes)
+        least = worth(winner, self.before)
+        said = verdict(found.gains, goal, least)
+        why = [found.apart] if said == NOT_SHOWN and found.apart else []
+        return Outcome(
+            said, winner.number, said == HOLDS, _plain(found.gains),
+            notes=[*why, *few_kept(goal, winner), *found.notes], repeats=check.repeats,
+        )  # fmt: skip
+
+
+def verdict(gains: Sequence[Gain], goal: Goal, least: float) -> str:
+    """In a sentence; ``least`` is the ratio that is worth it."""
+    if holds(gains, goal, least=least):
+        return HOLDS
+    return NOT_SHOWN if is_open(gains, goal, least=least) else FAILS
 
 
 def _plain(gains: Sequence[Gain]) -> list[dict[str, object]]:
     return [asdict(each) for each in gains]
 
 
-def _noting(outcome: Outcome, note: str) -> Outcome:
-    """With a note that ends in one full stop: of an error's message it is there already."""
-    return replace(outcome, notes=[f"{note.removesuffix('.')}.", *outcome.notes])
+def _noting(outcome: Outcome, *notes: str) -> Outcome:
+    return replace(outcome, notes=[*notes, *outcome.notes])

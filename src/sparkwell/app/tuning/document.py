@@ -38,6 +38,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
     ``gains`` are gain.Gain as JSON; ``overlay`` is the file that was written. ``outweighed`` are
     flags of this host's settings, which win over a profile's. ``notes`` speak against figures.
+    ``repeats`` are those of each workload in the check.
     """
 
     said: str
@@ -47,16 +48,18 @@ class Outcome(msgspec.Struct, frozen=True):
     overlay: str | None = None
     outweighed: dict[str, Any] = {}
     notes: list[str] = []
+    repeats: int | None = None
 
     def briefly(self, when: str) -> str:
-        """A check whose gain did not hold, in a sentence: ``Trial 3 was checked first; …``."""
+        """A check in a sentence: ``Trial 3 was checked first, 2 repeats: the gain …``."""
         figures = [
             f"{each['verdict']} on {each['workload']}"
             for each in self.gains
             if each["figure"] == self.gains[0]["figure"]
         ]
+        repeats = "" if self.repeats is None else f", {self.repeats} repeats"
         said = self.said[:1].lower() + self.said[1:].removesuffix(".")
-        return f"Trial {self.winner} {when}: {said} ({'; '.join(figures)})"
+        return f"Trial {self.winner} {when}{repeats}: {said} ({'; '.join(figures)})."
 
 
 class Tuning(msgspec.Struct, kw_only=True):
@@ -65,7 +68,7 @@ class Tuning(msgspec.Struct, kw_only=True):
     While it runs, its ledger alone changes it.
 
     ``given`` are the flags that somebody fixed; ``profile`` is that of the flags from before.
-    ``earlier`` says how checks came out that were made before the one of the outcome.
+    ``earlier`` are the checks that were made beside and before the one of the outcome.
     """
 
     format: int = FORMAT
@@ -92,7 +95,7 @@ class Tuning(msgspec.Struct, kw_only=True):
     place: Place | None = None
     knobs: list[KnobPart] = []
     trials: list[Trial] = []
-    earlier: list[str] = []
+    earlier: list[Outcome] = []
     outcome: Outcome | None = None
 
     @property

@@ -100,6 +100,11 @@ class Ledger:
         self.tuning.trials.append(trial)
         self.write()
 
+    def checked(self, outcome: Outcome) -> None:
+        """Write down a check beside the one that the outcome will be of."""
+        self.tuning.earlier.append(outcome)
+        self.write()
+
     def end(self, outcome: Outcome) -> Outcome:
         """Write down what came of it."""
         self.tuning.outcome = outcome

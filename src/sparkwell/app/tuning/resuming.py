@@ -8,7 +8,7 @@ from sparkwell.app.planning.planning import Wish
 from sparkwell.app.service import ModelService
 from sparkwell.app.tuning import keeping
 from sparkwell.app.tuning.beginning import TuneWish, begun, must_be_here
-from sparkwell.app.tuning.document import Tuning
+from sparkwell.app.tuning.document import Outcome, Tuning
 from sparkwell.core.errors import SparkwellError, UsageError
 from sparkwell.hardware.machine import Machine
 
@@ -17,8 +17,6 @@ ASKED = (
     "given", "guessing",
 )  # fmt: skip
 """What makes a tuning another one."""
-BOUNDS = ("budget_s", "most_trials", "check_repeats")
-"""How much of it there is to be: with others the same one goes on."""
 
 
 def opened(
@@ -46,10 +44,8 @@ def opened(
 
 
 def _waiting(folder: Path, wish: TuneWish) -> Path:
-    """One that was not finished; with repeats for a check, else one whose gain did not hold."""
-    file = keeping.newest(folder, wish.model, wish.goal, lambda each: each.outcome is None)
-    if file is None and wish.check_repeats is not None:
-        file = keeping.newest(folder, wish.model, wish.goal, _may_be_checked_again)
+    """The newest that was not finished, or whose gain did not hold with other repeats."""
+    file = keeping.newest(folder, wish.model, wish.goal, lambda each: waits(each, wish))
     if file is None:
         raise UsageError(
             f"No tuning of {wish.model} for {wish.goal} waits to be gone on with.",
@@ -58,8 +54,12 @@ def _waiting(folder: Path, wish: TuneWish) -> Path:
     return file
 
 
-def _may_be_checked_again(tuning: Tuning) -> bool:
-    return tuning.outcome is not None and tuning.outcome.holds is False
+def waits(tuning: Tuning, wish: TuneWish) -> bool:
+    """Whether there is something to go on with: the search, or a check with other repeats."""
+    if tuning.outcome is None:
+        return True
+    other = wish.check_repeats not in (None, tuning.check_repeats)
+    return tuning.outcome.holds is False and other
 
 
 def gone_on_with(tuning: Tuning, new: Tuning, file: Path) -> Tuning:
@@ -70,21 +70,22 @@ def gone_on_with(tuning: Tuning, new: Tuning, file: Path) -> Tuning:
             f"{file} was begun with another {', '.join(others)}.",
             hint=f"Repeat its command, {tuning.command!r}, or begin anew without that file.",
         )
-    bounds = {name: getattr(new, name) for name in BOUNDS}
-    if bounds == {name: getattr(tuning, name) for name in BOUNDS}:
+    kept = new.check_repeats or tuning.check_repeats
+    same = (new.budget_s, new.most_trials) == (tuning.budget_s, tuning.most_trials)
+    held = tuning.outcome is not None and tuning.outcome.holds
+    if same and (held or kept == tuning.check_repeats):
         return tuning
     return replace(
-        tuning, **bounds, command=new.command, earlier=earlier(tuning),
+        tuning, budget_s=new.budget_s, most_trials=new.most_trials, check_repeats=kept,
+        command=new.command, earlier=checks(tuning),
         outcome=None,  # what came of less: the search goes on
     )  # fmt: skip
 
 
-def earlier(tuning: Tuning) -> list[str]:
-    """How its checks came out so far: whoever checks again until it holds shall see how often."""
+def checks(tuning: Tuning) -> list[Outcome]:
+    """All that were made."""
     last = tuning.outcome
-    if last is None or not last.gains:
-        return tuning.earlier
-    return [*tuning.earlier, f"{last.briefly('was checked before')}."]
+    return [*tuning.earlier, *([last] if last is not None and last.gains else [])]
 
 
 def longest(models: ModelService, wish: TuneWish) -> int | None:

@@ -93,7 +93,12 @@ def tune() -> None:
     is_flag=True,
     help="Try speculative decoding too; prompts here are random, so it tells little.",
 )
-@click.option("--resume", is_flag=True, help="Go on with the newest that was not finished.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the newest that was not finished; with other --check-repeats also with one "
+    "whose gain did not hold.",
+)
 @click.option(
     "--state",
     type=click.Path(dir_okay=False, path_type=Path),

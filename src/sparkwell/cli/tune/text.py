@@ -95,7 +95,8 @@ def _first_log(tuning: "Tuning") -> Iterator[str]:
 def _gains(tuning: "Tuning") -> Iterator[str]:
     outcome = tuning.outcome
     if outcome is not None and outcome.gains:
-        yield "The check:\n" + check_table(outcome.gains)
+        repeats = "" if outcome.repeats is None else f", {outcome.repeats} repeats of each"
+        yield f"The check{repeats}:\n" + check_table(outcome.gains)
 
 
 def _outcome(tuning: "Tuning") -> Iterator[str]:

@@ -51,18 +51,45 @@ def test_without_one_that_waits_it_says_so(tmp_path: Path) -> None:
         open_(tmp_path, resume=True, state=tmp_path / "x.json")
 
 
+LAST = {"workload": "512 in", "figure": "output_tokens_per_s", "verdict": "no difference shown"}
+UNSHOWN = Outcome("The gain was not shown.", 3, holds=False, gains=[LAST], repeats=2)
+
+
 def test_with_repeats_for_the_check_one_that_did_not_hold_is_gone_on_with(tmp_path: Path) -> None:
-    last = {"workload": "512 in", "figure": "output_tokens_per_s", "verdict": "no difference shown"}
-    file = kept(tmp_path, Outcome("The gain was not shown.", 3, holds=False, gains=[last]))
+    file = kept(tmp_path, UNSHOWN)
     again, tuning = open_(tmp_path, resume=True, check_repeats=4)
     assert (again, tuning.outcome, tuning.check_repeats) == (file, None, 4)
-    [note] = tuning.earlier
-    said = "Trial 3 was checked before: the gain was not shown (no difference shown on 512 in)."
-    assert note == said
+    assert tuning.earlier == [UNSHOWN]
+    said = "Trial 3 was checked, 2 repeats: the gain was not shown (no difference shown on 512 in)."
+    assert UNSHOWN.briefly("was checked") == said
 
 
-def test_one_that_held_is_not_checked_until_it_does_not(tmp_path: Path) -> None:
-    kept(tmp_path, Outcome("The gain holds.", 3, holds=True))
+def test_the_newest_of_both_is_taken(tmp_path: Path) -> None:
+    """What somebody was told of last, and not a search that was forgotten long ago."""
+    old, tuning = open_(tmp_path)
+    keeping.save(old.with_stem(f"20000101-{tuning.model}-{tuning.goal}"), tuning)
+    newer = kept(tmp_path, UNSHOWN)
+    assert open_(tmp_path, resume=True, check_repeats=4)[0] == newer
+    assert open_(tmp_path, resume=True)[0].stem.startswith("20000101")
+
+
+def test_the_same_repeats_are_not_measured_twice(tmp_path: Path) -> None:
+    file, tuning = open_(tmp_path, check_repeats=4)
+    tuning.outcome = UNSHOWN
+    keeping.save(file, tuning)
+    with pytest.raises(UsageError, match="waits to be gone on with"):
+        open_(tmp_path, resume=True, check_repeats=4)
+    _, same = open_(tmp_path, state=file)
+    assert (same.outcome, same.check_repeats) == (UNSHOWN, 4), "an omitted option changes nothing"
+
+
+@pytest.mark.parametrize("by_state", [True, False])
+def test_one_that_held_is_not_checked_until_it_does_not(tmp_path: Path, by_state: bool) -> None:
+    held = Outcome("The gain holds.", 3, holds=True, gains=[LAST])
+    file = kept(tmp_path, held)
+    if by_state:
+        assert open_(tmp_path, state=file, check_repeats=4)[1].outcome == held
+        return
     with pytest.raises(UsageError, match="waits to be gone on with"):
         open_(tmp_path, resume=True, check_repeats=4)
 

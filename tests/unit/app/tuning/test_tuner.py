@@ -7,13 +7,12 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 from tests.unit.app.tuning.simulated import BEFORE, Flags, Run, SimulatedRig, Speed, by_sequences
-from tests.unit.tune.made import measured
 
 from sparkwell.app.tuning.document import Tuning
+from sparkwell.app.tuning.resuming import checks as checks_made
 from sparkwell.app.tuning.rig import TrialError
 from sparkwell.app.tuning.tuner import no_first
 from sparkwell.bench.figures import Slo
-from sparkwell.bench.results import Repeat
 from sparkwell.bench.suites import Case
 from sparkwell.tune.trial import Trial
 
@@ -123,44 +122,6 @@ def test_a_gain_that_does_not_hold_elsewhere_is_said() -> None:
     assert list(verdicts.values()) == ["better", "worse", "worse"]
 
 
-class Shaky(SimulatedRig):
-    """Many sequences gain, but their repeats are far apart, as they were on an H200."""
-
-    async def measure(self, case: Case, repeats: int, seed: str, slo: Slo | None) -> list[Repeat]:
-        found = await super().measure(case, repeats, seed, slo)
-        if int(self.started.flags["max_num_seqs"]) <= 64:
-            return found
-        return [self._shaken(case, at, slo) for at in range(repeats)]
-
-    def _shaken(self, case: Case, at: int, slo: Slo | None) -> Repeat:
-        speed = 1300.0 if at % 2 else 1000.0
-        return Repeat(measured(1.0 / speed, 100, 1100 / speed, slo), (), 0.0)
-
-
-def test_a_gain_that_repeats_are_too_far_apart_to_show_is_said_with_what_would() -> None:
-    run = Run(Shaky(), most_trials=2, check_repeats=2)
-    tuning = run.go()
-    assert outcome(tuning) == "The gain was not shown."
-    assert tuning.outcome is not None
-    assert tuning.outcome.holds is False
-    assert tuning.outcome.overlay is None
-    notes = [each for each in tuning.outcome.notes if "apart" in each]
-    assert len(notes) == 1
-    assert notes[0].startswith("512 in, 256 out, 256 clients: 1.78 times in the mean, but repeats")
-    assert "up to 30% apart. About 3 repeats of each would show so much: --resume" in notes[0]
-    tuning.outcome, tuning.check_repeats = None, 3
-    again = Run(Shaky(), tuning).go()
-    assert outcome(again) == "The gain holds."
-
-
-def test_a_narrow_cache_that_only_chance_put_first_is_not_checked() -> None:
-    run = Run(Shaky(lambda flags, _: 640.0), most_trials=2, check_repeats=2)
-    tuning = run.go()
-    assert tuning.outcome is not None
-    found = next(each for each in tuning.trials if each.number == tuning.outcome.winner)
-    assert found.values["kv_cache_dtype"] is None
-
-
 def best_loses(flags: Flags, case: Case) -> float:
     """With 256 sequences short answers gain most and long ones lose; with 192 all gain."""
     sequences, is_short = int(flags["max_num_seqs"]), case.workload.output_tokens == 256
@@ -187,7 +148,9 @@ def test_where_the_best_flags_fail_the_check_the_next_best_are_checked() -> None
     assert tuning.outcome is not None
     assert {each["verdict"] for each in tuning.outcome.gains} == {"better"}
     [note] = tuning.outcome.notes
-    assert " was checked first: the gain does not hold (better on 512 in, 256 out" in note
+    assert (
+        " was checked first, 3 repeats: the gain does not hold (better on 512 in, 256 out" in note
+    )
     assert "; worse on 128 in, 1,024 out, 256 clients; " in note
 
 
@@ -197,10 +160,13 @@ def test_where_those_fail_too_it_ends_and_both_are_told() -> None:
     assert outcome(tuning) == "The gain does not hold."
     assert tuning.outcome is not None
     best, [note] = tuning.outcome.winner, tuning.outcome.notes
-    assert " was checked next: the gain does not hold (" in note
+    assert " was checked next, 3 repeats: the gain does not hold (" in note
     assert not note.startswith(f"Trial {best} ")
     checks = [seed for _, seed in run.rig.asked if "/check/" in seed]
     assert len(checks) == 2 * 2 * 3, "two sets of flags on three workloads, twice"
+    [other] = tuning.earlier
+    assert other.winner != best, "kept whole, as another check has to tell of it too"
+    assert [each.winner for each in checks_made(tuning)] == [other.winner, best]
 
 
 def test_where_the_next_best_cannot_be_checked_that_is_noted() -> None:
@@ -223,7 +189,7 @@ def test_where_the_next_best_cannot_be_checked_that_is_noted() -> None:
 def test_without_time_for_a_second_check_the_first_is_all() -> None:
     tuning = where_the_best_loses().go()
     tuning.trials[:] = [replace(each, start_s=100.0) for each in tuning.trials]
-    tuning.outcome, tuning.budget_s = None, 150.0
+    tuning.outcome, tuning.budget_s, tuning.earlier = None, 150.0, []
     again = Run(SimulatedRig(best_loses), tuning).go()
     assert outcome(again) == "The gain does not hold."
     assert again.outcome is not None

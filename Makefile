@@ -12,10 +12,12 @@ export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 unexport PYTHONDONTWRITEBYTECODE
 
 # These share the processor's cores (docs/decisions/0032): they see nothing of each other. The rest,
-# with real engines, Docker, browsers and measurements, needs the machine to itself.
+# with real engines, Docker and measurements, needs the machine to itself.
 QUICK := tests/unit tests/docs
-CROWD := $(patsubst %,tests/acceptance/test_%.py,bad_input batch faults_daemon faults_engine lifecycle \
-    network)
+CROWD := $(patsubst %,tests/acceptance/test_%.py,bad_input batch faults_daemon faults_engine \
+    faults_store init_import keys lifecycle many_switches network ollama package prometheus pull \
+    switching tuned workers) tests/clients/test_default.py tests/security \
+    $(patsubst %,tests/contract/test_%.py,compile_cache ollama_driver ollama_server) tests/browser
 TOGETHER := -n logical --dist loadfile
 
 .DEFAULT_GOAL := help

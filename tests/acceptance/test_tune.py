@@ -230,7 +230,7 @@ def test_what_cannot_be_brought_back_is_told_beside_the_result(home: Home) -> No
     crash_with(home, "--max-num-seqs 3")
     done = home.run("tune", MODEL, "--goal", "throughput", *QUICK, timeout=150)
     assert "demo-qwen3 ran before, and could not be started again" in done.stderr
-    assert "The check:" in done.stdout
+    assert "The check, 3 repeats of each:" in done.stdout
 
 
 def test_workloads_keep_to_what_the_settings_let_the_model_take(home: Home) -> None:
